@@ -1,0 +1,1 @@
+"""Dagster: one file a kind of definition."""

@@ -1,0 +1,83 @@
+"""What can go wrong, and whether trying again can help.
+
+PipelineError
+├── PermanentFailure      the input can't be processed, however often: the recording is quarantined
+│   ├── UnreadableAudio   not audio, corrupt, or not a regular file
+│   ├── LimitExceeded     too long, too large
+│   └── NoSpeech          silent, where silence is not allowed
+├── TransientFailure      the surroundings failed: tried again with back-off, then reported
+│   ├── StoreUnavailable  database away or locked
+│   ├── StorageFull       no room to write
+│   └── EngineFailed      an engine gave no result
+└── SetupError            the installation must change first: a model, a setting, a folder
+    ├── ModelMissing
+    └── SettingInvalid
+"""
+
+
+class PipelineError(Exception):
+    """An error that a person can act on.
+
+    `subject` names the thing (a file, a setting); `expected` and `found` say what is wrong with it; `remedy` says
+    what to do. Together they are the message.
+    """
+
+    def __init__(self, subject: str, *, expected: str, found: str, remedy: str) -> None:
+        """Keep the parts, and join them into one message."""
+        self.subject = subject
+        self.expected = expected
+        self.found = found
+        self.remedy = remedy
+        super().__init__(f"{subject}: expected {expected}, found {found}. {remedy}")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Survive the trip between processes: keyword arguments are not pickled by default."""
+        return _rebuild, (type(self), self.subject, self.expected, self.found, self.remedy)
+
+
+def _rebuild(kind: type[PipelineError], subject: str, expected: str, found: str, remedy: str) -> PipelineError:
+    return kind(subject, expected=expected, found=found, remedy=remedy)
+
+
+class PermanentFailure(PipelineError):
+    """This input can't be processed, however often it is tried."""
+
+
+class UnreadableAudio(PermanentFailure):
+    """Not audio, corrupt, or not a regular file."""
+
+
+class LimitExceeded(PermanentFailure):
+    """Longer or larger than the settings allow."""
+
+
+class NoSpeech(PermanentFailure):
+    """No speech was found, and the settings don't allow that."""
+
+
+class TransientFailure(PipelineError):
+    """The surroundings failed; the same input may succeed later."""
+
+
+class StoreUnavailable(TransientFailure):
+    """The database is away or locked."""
+
+
+class StorageFull(TransientFailure):
+    """There is no room to write."""
+
+
+class EngineFailed(TransientFailure):
+    """An engine gave no result, or one that does not fit what it was given."""
+
+
+class SetupError(PipelineError):
+    """The installation must change before anything can be processed."""
+
+
+class ModelMissing(SetupError):
+    """A model that the settings ask for is not there, or is not usable."""
+
+
+class SettingInvalid(SetupError):
+    """A setting has a value that it can't have."""

@@ -1,0 +1,27 @@
+"""Translations, aligned to utterances."""
+
+from dataclasses import dataclass
+
+SOURCE_LANGUAGE = "en"
+DEFAULT_TARGET_LANGUAGE = "fa"
+
+
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """One sentence in one language for one utterance. `language` is an ISO 639-1 code."""
+
+    utterance_index: int
+    language: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TranslationSet:
+    """All of a recording's translations into one language, and the engine, model and version that made them."""
+
+    recording_id: str
+    language: str
+    engine: str
+    model: str
+    model_version: str
+    translations: tuple[Translation, ...]

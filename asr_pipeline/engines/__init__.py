@@ -1,0 +1,1 @@
+"""Engines: each module is the only importer of its vendor, and implements a port."""

@@ -1,0 +1,189 @@
+"""What the steps need from engines and stores, as protocols. Vendors stop behind these."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from asr_pipeline.domain.audio import AudioInfo
+from asr_pipeline.domain.errors import PipelineError
+from asr_pipeline.domain.recording import Recording, RecordingState
+from asr_pipeline.domain.segment import Segment, Span
+from asr_pipeline.domain.stage import Stage
+from asr_pipeline.domain.subtitle import SubtitleFile
+from asr_pipeline.domain.transcript import Transcript, Utterance
+from asr_pipeline.domain.translation import TranslationSet
+
+
+@dataclass(frozen=True, slots=True)
+class EngineVersion:
+    """What computes a result: a new value of any part makes a new version of the data."""
+
+    engine: str
+    model: str
+    version: str
+
+
+class AudioDecoder(Protocol):
+    """Turns any audio file into canonical audio."""
+
+    def decode(self, source: Path, destination: Path) -> AudioInfo:
+        """Stream `source` into a new file at `destination` (16 kHz FLAC); the result's `path` is `destination`.
+
+        Raises UnreadableAudio or LimitExceeded where the source is at fault, StorageFull where there is no room.
+        Nothing is left at `destination` then.
+        """
+        ...
+
+
+class VoiceDetector(Protocol):
+    """Finds speech between pauses."""
+
+    def detect(self, audio: Path) -> list[Segment]:
+        """Give the segments of every channel of canonical audio, in order of start, then channel; indexed from 0."""
+        ...
+
+
+class Transcriber(Protocol):
+    """Recognises speech. Instances cross process boundaries: they hold settings, and load their model when used."""
+
+    @property
+    def version(self) -> EngineVersion:
+        """Engine, model and the model's version."""
+        ...
+
+    @property
+    def chunk_bytes(self) -> int:
+        """Bytes of audio given to the recognizer at a time; recorded because it changes where utterances end."""
+        ...
+
+    def transcribe(self, audio: Path, span: Span) -> list[Utterance]:
+        """Recognise the span's segments; times are relative to the recording, indexes are not yet set."""
+        ...
+
+
+class Translator(Protocol):
+    """Translates sentences. Instances cross process boundaries, as transcribers do."""
+
+    def version(self, source: str, target: str) -> EngineVersion:
+        """Engine, model and version for a pair of ISO codes. Raises ModelMissing where there is none."""
+        ...
+
+    def translate(self, sentences: Sequence[str], *, source: str, target: str) -> list[str]:
+        """Translate many sentences at once: one result to each, in their order."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext:
+    """Which run commits. `root_run_id` is the first run of a chain of automatic retries: `run_id` itself if none."""
+
+    run_id: str
+    root_run_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingRow:
+    """A registered recording with where it stands. `reason` says why it failed or is quarantined."""
+
+    recording: Recording
+    state: RecordingState
+    failed_stage: Stage | None
+    reason: str | None
+    duration_s: float | None
+    word_count: int | None
+    mean_confidence: float | None
+
+
+class RecordStore(Protocol):
+    """The record of what was recognised and translated. Each `save_` is one transaction that replaces what was there.
+
+    A `save_` also notes that the stage is done in `run`, and brings the recording's state up to date.
+    Every method raises StoreUnavailable where the database is away or locked.
+    """
+
+    def register(self, recordings: Iterable[Recording]) -> None:
+        """Add recordings; those whose id is there already stay as they are."""
+        ...
+
+    def find_by_sha256(self, sha256: str) -> Recording | None:
+        """Give the recording that has these bytes."""
+        ...
+
+    def recording(self, recording_id: str) -> Recording:
+        """Give a registered recording. Raises KeyError where there is none."""
+        ...
+
+    def save_audio(self, recording_id: str, audio: AudioInfo, run: RunContext) -> None:
+        """Keep what decoding found."""
+        ...
+
+    def audio(self, recording_id: str) -> AudioInfo | None:
+        """Give what `save_audio` kept."""
+        ...
+
+    def save_segments(self, recording_id: str, segments: Sequence[Segment], run: RunContext) -> None:
+        """Keep the segments."""
+        ...
+
+    def segments(self, recording_id: str) -> list[Segment]:
+        """Give the segments in order."""
+        ...
+
+    def save_transcript(self, transcript: Transcript, run: RunContext) -> None:
+        """Keep a transcript with its utterances and words."""
+        ...
+
+    def transcript(self, recording_id: str) -> Transcript | None:
+        """Give a transcript with its utterances and words."""
+        ...
+
+    def save_translations(self, sets: Sequence[TranslationSet], run: RunContext) -> None:
+        """Keep one recording's translations, a set a language; languages that are not among them are dropped."""
+        ...
+
+    def translations(self, recording_id: str) -> list[TranslationSet]:
+        """Give a recording's translations, a set a language."""
+        ...
+
+    def save_subtitles(self, recording_id: str, files: Sequence[SubtitleFile], run: RunContext) -> None:
+        """Keep which subtitle files were written."""
+        ...
+
+    def subtitles(self, recording_id: str) -> list[SubtitleFile]:
+        """Give the subtitle files that were written."""
+        ...
+
+    def save_failure(self, recording_id: str, stage: Stage, error: PipelineError, run: RunContext) -> None:
+        """Note that a stage failed: quarantined after a PermanentFailure, failed after any other."""
+        ...
+
+    def stages_done(self, recording_ids: Sequence[str]) -> Mapping[str, frozenset[Stage]]:
+        """Give the stages that each recording has results for."""
+        ...
+
+    def stages_done_in(self, root_run_id: str) -> frozenset[tuple[str, Stage]]:
+        """Give (recording, stage) pairs that this run, or an automatic retry of it, has committed."""
+        ...
+
+    def count_by_state(self) -> Mapping[RecordingState, int]:
+        """Count recordings; every state is present."""
+        ...
+
+    def rows(
+        self, recording_ids: Sequence[str] | None = None, *, state: RecordingState | None = None
+    ) -> list[RecordingRow]:
+        """Give recordings in the order in which they were registered."""
+        ...
+
+
+class TranslationMemory(Protocol):
+    """Sentences that were translated before. A key is (sentence, source, target, engine version)."""
+
+    def recall(self, sentences: Sequence[str], source: str, target: str, version: EngineVersion) -> dict[str, str]:
+        """Give what is known of these sentences."""
+        ...
+
+    def remember(self, pairs: Mapping[str, str], source: str, target: str, version: EngineVersion) -> None:
+        """Keep translations. What is there already stays: two runs may have translated the same sentence."""
+        ...

@@ -1,0 +1,1 @@
+"""Storage: where every file lies, the SQL record and its migrations, atomic writes, models on disk."""
