@@ -1,0 +1,28 @@
+"""Fixtures that several parts share."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True)
+def _scrubbed_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the settings and Dagster home of whoever runs the tests out of them."""
+    for name in os.environ:
+        if name.startswith(("ASR_PIPELINE_", "DAGSTER_", "ARGOS_")):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def samples() -> Path:
+    """Folder of the repository's sample recordings, with `samples.tsv`: file, seconds, voice, text."""
+    return REPOSITORY / "data" / "samples"
+
+
+@pytest.fixture(scope="session")
+def starter_models() -> Path:
+    """Folder of the starter models."""
+    return REPOSITORY / "models" / "starter"
