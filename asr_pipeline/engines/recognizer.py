@@ -1,0 +1,122 @@
+"""Vosk: the only importer of libvosk's bindings."""
+
+import hashlib
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import Any
+
+from asr_pipeline.domain.audio import SAMPLE_RATE_HZ, SAMPLE_WIDTH_BYTES
+from asr_pipeline.domain.errors import EngineFailed, ModelMissing
+from asr_pipeline.domain.segment import Span
+from asr_pipeline.domain.transcript import Utterance, Word
+from asr_pipeline.engines.audio import CanonicalAudio
+from asr_pipeline.ports import EngineVersion
+
+# A quarter of a second: small enough for the recognizer to end utterances at pauses, large enough to cost nothing.
+DEFAULT_CHUNK_BYTES = SAMPLE_RATE_HZ * SAMPLE_WIDTH_BYTES // 4
+_load_lock = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class VoskTranscriber:
+    """Implements `ports.Transcriber`. `model_dir` is a usable Vosk model."""
+
+    model_dir: Path
+    chunk_bytes: int = DEFAULT_CHUNK_BYTES
+
+    @property
+    def version(self) -> EngineVersion:
+        """libvosk's version, the model folder's name, and a hash of what is in the model."""
+        return EngineVersion(
+            engine=f"vosk {installed_version('vosk')}",
+            model=self.model_dir.name,
+            version=_fingerprint(self.model_dir),
+        )
+
+    def transcribe(self, audio: Path, span: Span) -> list[Utterance]:
+        """Recognise each segment with a recognizer of its own: a result depends on its segment alone."""
+        model = load_model(self.model_dir)
+        utterances = []
+        with CanonicalAudio(audio) as source:
+            for segment in span.segments:
+                pcm = source.read_pcm(segment.start_s, segment.end_s, segment.channel)
+                for result in _recognise(model, pcm, self.chunk_bytes):
+                    words = _words(result, offset_s=segment.start_s, limit_s=segment.end_s)
+                    if words:
+                        utterances.append(Utterance(index=0, channel=segment.channel, words=words))
+        return utterances
+
+
+def load_model(model_dir: Path) -> Any:  # noqa: ANN401 - libvosk's bindings carry no types
+    """Give the loaded model, loading it at most once a process, whichever thread comes first."""
+    with _load_lock:
+        return _load(model_dir)
+
+
+@lru_cache(maxsize=4)
+def _load(model_dir: Path) -> Any:  # noqa: ANN401
+    import vosk  # noqa: PLC0415 - loads a 20 MB library; only those who recognise pay for it
+
+    vosk.SetLogLevel(-1)
+    try:
+        return vosk.Model(str(model_dir))
+    except Exception as error:  # the bindings raise bare Exception
+        raise ModelMissing(
+            str(model_dir),
+            expected="a Vosk model that libvosk can load",
+            found=str(error),
+            remedy="Fetch it anew with `asr-pipeline models pull`, or set ASR_PIPELINE_VOSK_MODEL to another.",
+        ) from error
+
+
+@lru_cache(maxsize=4)
+def _fingerprint(model_dir: Path) -> str:
+    """First 12 hex digits of a SHA-256 over the model's files: names, sizes, and the bytes of the small ones.
+
+    The acoustic model's bytes are read too; a language model of gigabytes counts by its size and date.
+    """
+    digest = hashlib.sha256()
+    limit_bytes = 64 * 2**20
+    for file in sorted(path for path in model_dir.rglob("*") if path.is_file()):
+        stat = file.stat()
+        digest.update(f"{file.relative_to(model_dir)}\0{stat.st_size}\0".encode())
+        digest.update(file.read_bytes() if stat.st_size <= limit_bytes else str(stat.st_mtime_ns).encode())
+    return digest.hexdigest()[:12]
+
+
+def _recognise(model: Any, pcm: bytes, chunk_bytes: int) -> Iterator[dict[str, Any]]:  # noqa: ANN401
+    import vosk  # noqa: PLC0415
+
+    recognizer = vosk.KaldiRecognizer(model, SAMPLE_RATE_HZ)
+    recognizer.SetWords(True)  # noqa: FBT003 - the bindings take it by position
+    for start in range(0, len(pcm), chunk_bytes):
+        try:
+            ended_at_a_pause = recognizer.AcceptWaveform(pcm[start : start + chunk_bytes])
+        except Exception as error:  # the bindings raise bare Exception
+            raise EngineFailed(
+                "vosk",
+                expected="recognition to go on",
+                found=str(error),
+                remedy="Try again; if it repeats, check the model with `asr-pipeline doctor`.",
+            ) from error
+        if ended_at_a_pause:
+            yield json.loads(recognizer.Result())
+    yield json.loads(recognizer.FinalResult())
+
+
+def _words(result: dict[str, Any], *, offset_s: float, limit_s: float) -> tuple[Word, ...]:
+    """Move a result's words to the recording's time; rounding at a segment's end must not lead past it."""
+    return tuple(
+        Word(
+            text=word["word"],
+            start_s=round(min(offset_s + word["start"], limit_s), 3),
+            end_s=round(min(offset_s + word["end"], limit_s), 3),
+            confidence=min(1.0, max(0.0, word["conf"])),
+        )
+        for word in result.get("result", ())
+    )

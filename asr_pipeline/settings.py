@@ -1,0 +1,183 @@
+"""Every setting, with its meaning, unit, default and bounds. Read from the environment: prefix ASR_PIPELINE_.
+
+Example: `ASR_PIPELINE_TARGET_LANGUAGES='["fa", "de"]' ASR_PIPELINE_CHANNELS=split asr-pipeline process call.wav`
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from asr_pipeline.domain.audio import ChannelMode
+from asr_pipeline.domain.errors import SettingInvalid
+from asr_pipeline.domain.translation import DEFAULT_TARGET_LANGUAGE, SOURCE_LANGUAGE
+
+ENVIRONMENT_PREFIX = "ASR_PIPELINE_"
+CLONE = Path(__file__).resolve().parent.parent
+
+
+def in_a_clone() -> bool:
+    """Tell whether this package runs from a clone of the repository, not from an installed wheel."""
+    return (CLONE / "workspace.yaml").is_file() and (CLONE / "pyproject.toml").is_file()
+
+
+def default_data_dir() -> Path:
+    """`data/` in a clone; the user's data folder (XDG) when installed."""
+    if in_a_clone():
+        return CLONE / "data"
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "asr-pipeline"
+
+
+def cores() -> int:
+    """Processors that this process may use, which in a container can be fewer than the machine has."""
+    return len(os.sched_getaffinity(0))
+
+
+class Settings(BaseSettings):
+    """Validated settings. Names in the environment are these, in capitals, after ASR_PIPELINE_."""
+
+    model_config = SettingsConfigDict(env_prefix=ENVIRONMENT_PREFIX, frozen=True, extra="forbid")
+
+    # Where things are
+    data_dir: Path = Field(
+        default_factory=default_data_dir,
+        description="Folder of everything that the program writes: database, Dagster home, audio, results, models.",
+    )
+    database_url: SecretStr | None = Field(
+        default=None, description="SQLAlchemy address of the database; SQLite in the data folder if not set."
+    )
+    vosk_model: str | None = Field(
+        default=None, description="Name or path of the Vosk model; else the official one that was pulled, else starter."
+    )
+    argos_packages: Annotated[list[Path], NoDecode] = Field(
+        default_factory=list,
+        description="Argos packages (folders or .argosmodel files), separated by ':'; else those that were pulled, "
+        "else the starter.",
+    )
+
+    # Audio
+    channels: ChannelMode = Field(
+        default=ChannelMode.MIX, description="mix: average all channels; split: keep them apart, each a speaker."
+    )
+    max_duration_s: float = Field(default=24 * 3600, gt=0, description="Longer recordings are quarantined.")
+    max_size_bytes: int = Field(default=16 * 2**30, gt=0, description="Larger source files are refused.")
+    allow_silent: bool = Field(
+        default=True, description="Whether a recording without speech is done (empty transcript) or quarantined."
+    )
+
+    # Voice activity
+    vad_aggressiveness: int = Field(
+        default=2, ge=0, le=3, description="0 takes nearly everything for speech; 3 only what is surely speech."
+    )
+    min_pause_ms: int = Field(default=500, ge=100, le=5000, description="A shorter gap does not end a segment.")
+    speech_pad_ms: int = Field(default=250, ge=0, le=1000, description="Kept before and after speech.")
+    max_segment_s: float = Field(
+        default=30, ge=5, le=120, description="Longer speech is cut at its quietest moment before this."
+    )
+
+    # Recognition
+    workers: int = Field(default_factory=cores, ge=1, description="Threads that recognise and translate.")
+    recognizer_chunk_bytes: int = Field(
+        default=8000, ge=640, le=64000, multiple_of=2, description="Bytes of audio given to Vosk at a time."
+    )
+    span_target_s: float = Field(
+        default=30, ge=1, le=600, description="Seconds of speech that are recognised as one unit of parallel work."
+    )
+    recordings_in_flight: int = Field(
+        default=8, ge=1, le=1000, description="Recordings that are decoded and recognised at the same time."
+    )
+
+    # Translation
+    target_languages: Annotated[list[str], NoDecode] = Field(
+        default=[DEFAULT_TARGET_LANGUAGE],
+        description="ISO codes of the languages to translate into, separated by commas.",
+    )
+    beam_size: int = Field(default=1, ge=1, le=16, description="1 is greedy: fastest, and best with the starter model.")
+    translation_batch_tokens: int = Field(
+        default=2048, ge=64, le=65536, description="Tokens that CTranslate2 decodes at once."
+    )
+    translation_batch_sentences: int = Field(
+        default=256, ge=1, le=10_000, description="Sentences, of any recordings, that are collected before translating."
+    )
+
+    # Subtitles
+    subtitle_line_chars: int = Field(default=42, ge=16, le=120, description="Longest line.")
+    subtitle_lines: int = Field(default=2, ge=1, le=4, description="Most lines shown at once in a language.")
+    subtitle_chars_per_s: float = Field(default=20, ge=5, le=60, description="Reading speed that cues keep to.")
+    persian_digits: Literal["persian", "latin", "as-is"] = Field(
+        default="persian", description="How digits are written in Persian text."
+    )
+
+    # Faults
+    attempts: int = Field(
+        default=3, ge=1, le=20, description="Times that a stage is tried when failures are transient."
+    )
+
+    @field_validator("target_languages", mode="before")
+    @classmethod
+    def _split_languages(cls, value: object) -> object:
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("target_languages")
+    @classmethod
+    def _languages_are_codes(cls, value: list[str]) -> list[str]:
+        for code in value:
+            if not (code.isascii() and code.isalpha() and code.islower() and 2 <= len(code) <= 3):  # noqa: PLR2004
+                message = f"{code!r} is not an ISO 639 code such as 'fa'"
+                raise ValueError(message)
+            if code == SOURCE_LANGUAGE:
+                message = f"{code!r} is the language that is spoken; name the languages to translate into"
+                raise ValueError(message)
+        if not value or len(set(value)) != len(value):
+            message = "name at least one language, and each once"
+            raise ValueError(message)
+        return value
+
+    @field_validator("argos_packages", mode="before")
+    @classmethod
+    def _split_paths(cls, value: object) -> object:
+        return [part for part in value.split(os.pathsep) if part] if isinstance(value, str) else value
+
+    @field_validator("data_dir")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @property
+    def sqlalchemy_url(self) -> str:
+        """The database's address, secrets included: never print it."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return f"sqlite:///{self.data_dir / 'asr_pipeline.db'}"
+
+
+def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401 - each setting has a type of its own
+    """Read the settings; `overrides` come before the environment. Raises SettingInvalid that names the setting."""
+    _refuse_unknown_names()
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = str(first["loc"][0]) if first["loc"] else "settings"
+        field = Settings.model_fields.get(name)
+        raise SettingInvalid(
+            f"{ENVIRONMENT_PREFIX}{name.upper()}",
+            expected=first["msg"].removeprefix("Value error, "),
+            found=repr(first["input"]),
+            remedy=(field.description or "") if field else "`asr-pipeline settings` lists every setting.",
+        ) from error
+
+
+def _refuse_unknown_names() -> None:
+    """A misspelt name would otherwise be ignored, and its default used without a word."""
+    for name in os.environ:
+        setting = name.removeprefix(ENVIRONMENT_PREFIX).lower()
+        if name.startswith(ENVIRONMENT_PREFIX) and setting not in Settings.model_fields:
+            raise SettingInvalid(
+                name,
+                expected="the name of a setting",
+                found="none of that name",
+                remedy="`asr-pipeline settings` lists every setting.",
+            )
