@@ -8,9 +8,10 @@ from typing import Protocol
 from asr_pipeline.domain.audio import AudioInfo
 from asr_pipeline.domain.errors import PipelineError
 from asr_pipeline.domain.recording import Recording, RecordingState
+from asr_pipeline.domain.results import RecordingResults
 from asr_pipeline.domain.segment import Segment, Span
 from asr_pipeline.domain.stage import Stage
-from asr_pipeline.domain.subtitle import SubtitleFile
+from asr_pipeline.domain.subtitle import SubtitleFile, SubtitleFormat
 from asr_pipeline.domain.transcript import Transcript, Utterance
 from asr_pipeline.domain.translation import TranslationSet
 
@@ -186,4 +187,40 @@ class TranslationMemory(Protocol):
 
     def remember(self, pairs: Mapping[str, str], source: str, target: str, version: EngineVersion) -> None:
         """Keep translations. What is there already stays: two runs may have translated the same sentence."""
+        ...
+
+
+class Files(Protocol):
+    """Where a recording's files lie."""
+
+    def source(self, recording: Recording) -> Path:
+        """Give the original's path."""
+        ...
+
+    def audio(self, recording_id: str) -> Path:
+        """Give the path of the canonical audio."""
+        ...
+
+    def relative(self, path: Path) -> str:
+        """Give a path as the database keeps it: relative to the data folder, which may move."""
+        ...
+
+    def subtitles(self, recording_id: str, language: str, subtitle_format: SubtitleFormat) -> Path:
+        """Give the path of a subtitle file."""
+        ...
+
+
+class FlowListener(Protocol):
+    """Hears of each thing that is done, at once and in the thread that runs the flow."""
+
+    def speech_recognised(self, recording_id: str, speech_s: float) -> None:
+        """Hear that some seconds of a recording's speech were recognised."""
+        ...
+
+    def stage_done(self, stage: Stage, results: RecordingResults) -> None:
+        """Hear that a stage's result was committed."""
+        ...
+
+    def recording_failed(self, recording_id: str, stage: Stage, error: PipelineError) -> None:
+        """Hear that a recording stopped at a stage, and that this was committed."""
         ...

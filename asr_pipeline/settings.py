@@ -24,7 +24,7 @@ def in_a_clone() -> bool:
 
 
 def default_data_dir() -> Path:
-    """`data/` in a clone; the user's data folder (XDG) when installed."""
+    """Give `data/` in a clone, and the user's data folder (XDG) when installed."""
     if in_a_clone():
         return CLONE / "data"
     return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "asr-pipeline"
@@ -164,14 +164,14 @@ def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401 - each setting 
         field = Settings.model_fields.get(name)
         raise SettingInvalid(
             f"{ENVIRONMENT_PREFIX}{name.upper()}",
-            expected=first["msg"].removeprefix("Value error, "),
-            found=repr(first["input"]),
-            remedy=(field.description or "") if field else "`asr-pipeline settings` lists every setting.",
+            expected=field.description.rstrip(".") if field and field.description else "a setting",
+            found=f"{first['input']!r} ({first['msg'].removeprefix('Value error, ')})",
+            remedy="`asr-pipeline settings` lists every setting.",
         ) from error
 
 
 def _refuse_unknown_names() -> None:
-    """A misspelt name would otherwise be ignored, and its default used without a word."""
+    """Stop at a misspelt name: it would be ignored otherwise, and its default used without a word."""
     for name in os.environ:
         setting = name.removeprefix(ENVIRONMENT_PREFIX).lower()
         if name.startswith(ENVIRONMENT_PREFIX) and setting not in Settings.model_fields:

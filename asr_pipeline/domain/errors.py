@@ -9,6 +9,8 @@ PipelineError
 │   ├── StoreUnavailable  database away or locked
 │   ├── StorageFull       no room to write
 │   └── EngineFailed      an engine gave no result
+├── UpstreamMissing       an earlier stage has no result yet: materialize it first
+├── InternalError         a fault in this program
 └── SetupError            the installation must change first: a model, a setting, a folder
     ├── ModelMissing
     └── SettingInvalid
@@ -69,6 +71,14 @@ class StorageFull(TransientFailure):
 
 class EngineFailed(TransientFailure):
     """An engine gave no result, or one that does not fit what it was given."""
+
+
+class UpstreamMissing(PipelineError):
+    """A stage was asked for whose input was never made."""
+
+
+class InternalError(PipelineError):
+    """This program has a fault; the traceback is in the run's log."""
 
 
 class SetupError(PipelineError):

@@ -31,7 +31,7 @@ class VoskTranscriber:
 
     @property
     def version(self) -> EngineVersion:
-        """libvosk's version, the model folder's name, and a hash of what is in the model."""
+        """Name libvosk's version, the model folder's name, and a hash of what is in the model."""
         return EngineVersion(
             engine=f"vosk {installed_version('vosk')}",
             model=self.model_dir.name,

@@ -1,0 +1,324 @@
+"""The flow: recordings stream through the stages, many at a time; each result is committed and told at once.
+
+One coroutine a recording, all in one thread: only engines run in the executor, so that commits, log lines and the
+listener need no locks. A bounded window of recordings is decoded and recognised at a time. A recording that waits for
+its translations has left the window: sentences of many recordings are translated together.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import BrokenExecutor, Executor
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import stamina
+
+from asr_pipeline.domain.errors import (
+    EngineFailed,
+    InternalError,
+    PipelineError,
+    SetupError,
+    TransientFailure,
+    UpstreamMissing,
+)
+from asr_pipeline.domain.recording import Recording
+from asr_pipeline.domain.results import RecordingResults
+from asr_pipeline.domain.segment import Span
+from asr_pipeline.domain.stage import Stage
+from asr_pipeline.domain.transcript import Utterance
+from asr_pipeline.domain.translation import SOURCE_LANGUAGE
+from asr_pipeline.ports import (
+    AudioDecoder,
+    EngineVersion,
+    Files,
+    FlowListener,
+    RecordStore,
+    RunContext,
+    SubtitleWriter,
+    Transcriber,
+    TranslationMemory,
+    Translator,
+    VoiceDetector,
+)
+from asr_pipeline.steps.caption import CaptionRules, caption
+from asr_pipeline.steps.segment import segment
+from asr_pipeline.steps.transcribe import transcribe
+from asr_pipeline.steps.translate import SentenceBatcher, translate
+
+T = TypeVar("T")
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Tools:
+    """The engines and stores that the stages work with."""
+
+    decoder: AudioDecoder
+    detector: VoiceDetector
+    transcriber: Transcriber
+    translator: Translator
+    subtitle_writer: SubtitleWriter
+    store: RecordStore
+    memory: TranslationMemory
+    files: Files
+
+
+@dataclass(frozen=True)
+class FlowRules:
+    """What a person may choose about the flow. Times are in seconds."""
+
+    target_languages: Sequence[str]
+    caption_rules: CaptionRules
+    allow_silent: bool = True
+    span_target_s: float = 30
+    recordings_in_flight: int = 8
+    spans_in_flight: int = 8
+    batch_sentences: int = 256
+    attempts: int = 3
+    retry_wait_s: float = 0.5
+
+
+@dataclass
+class FlowReport:
+    """How a flow ended: every recording is in exactly one of the two."""
+
+    done: list[str] = field(default_factory=list)
+    failed: dict[str, PipelineError] = field(default_factory=dict)
+
+
+class Flow:
+    """Streams recordings through the stages asked for. An instance runs once."""
+
+    def __init__(
+        self, tools: Tools, rules: FlowRules, executor: Executor, listener: FlowListener, run: RunContext
+    ) -> None:
+        self._tools = tools
+        self._rules = rules
+        self._executor = executor
+        self._listener = listener
+        self._run_context = run
+        self._report = FlowReport()
+        self._batcher = SentenceBatcher(self._translate_batch, batch_sentences=rules.batch_sentences)
+        self._versions: dict[str, EngineVersion] = {}
+
+    def run(self, recording_ids: Iterable[str], stages: Iterable[Stage], *, resume: bool = False) -> FlowReport:
+        """Take every recording through `stages`, and tell what became of each.
+
+        With `resume`, stages that this run's lineage has committed already are not computed again.
+        A recording's failure is in the report; a SetupError, which would fail them all, is raised.
+        """
+        self._stages = frozenset(stages)
+        if Stage.TRANSLATIONS in self._stages:
+            self._versions = {
+                language: self._tools.translator.version(SOURCE_LANGUAGE, language)
+                for language in self._rules.target_languages
+            }
+        self._committed = (
+            self._tools.store.stages_done_in(self._run_context.root_run_id)
+            if resume
+            else frozenset[tuple[str, Stage]]()
+        )
+        try:
+            asyncio.run(self._all(recording_ids))
+        except* SetupError as group:
+            raise _first(group) from None
+        return self._report
+
+    async def _all(self, recording_ids: Iterable[str]) -> None:
+        window = asyncio.Semaphore(self._rules.recordings_in_flight)
+        async with asyncio.TaskGroup() as group:
+            with self._batcher.producer():
+                for recording_id in recording_ids:
+                    await window.acquire()
+                    group.create_task(self._recording(recording_id, window))
+
+    async def _recording(self, recording_id: str, window: asyncio.Semaphore) -> None:
+        """Take one recording through the stages; keep and tell its failure, so that it never stops the others."""
+        progress = _Progress(Stage.RAW_AUDIO)
+        try:
+            try:
+                with self._batcher.producer():
+                    results = RecordingResults(self._tools.store.recording(recording_id))
+                    for stage in (Stage.RAW_AUDIO, Stage.SEGMENTS, Stage.TRANSCRIPTS):
+                        await self._stage(stage, results, progress)
+            finally:
+                window.release()
+            for stage in (Stage.TRANSLATIONS, Stage.SUBTITLES):
+                await self._stage(stage, results, progress)
+        except SetupError:
+            raise
+        except PipelineError as error:
+            self._fail(recording_id, progress.stage, error)
+        except Exception as error:  # a fault of ours in one recording must not lose the others' work
+            logger.exception("%s stopped at %s", recording_id, progress.stage)
+            self._fail(recording_id, progress.stage, _internal(recording_id, error))
+        else:
+            self._report.done.append(recording_id)
+
+    def _fail(self, recording_id: str, stage: Stage, error: PipelineError) -> None:
+        self._tools.store.save_failure(recording_id, stage, error, self._run_context)
+        self._report.failed[recording_id] = error
+        self._listener.recording_failed(recording_id, stage, error)
+
+    async def _stage(self, stage: Stage, results: RecordingResults, progress: "_Progress") -> None:
+        """Compute, commit and tell a stage that was asked for; load one that was not, where a later one needs it."""
+        progress.stage = stage
+        recording_id = results.recording.recording_id
+        if stage not in self._stages:
+            if any(later.order > stage.order for later in self._stages):
+                self._load(stage, results)
+            return
+        if (recording_id, stage) in self._committed:
+            self._load(stage, results)
+        else:
+            async for attempt in stamina.retry_context(
+                on=TransientFailure, attempts=self._rules.attempts, wait_initial=self._rules.retry_wait_s
+            ):
+                with attempt:
+                    await self._compute(stage, results)
+        self._listener.stage_done(stage, results)
+
+    async def _compute(self, stage: Stage, results: RecordingResults) -> None:
+        """Compute one stage and commit it."""
+        tools, rules, run = self._tools, self._rules, self._run_context
+        recording, recording_id = results.recording, results.recording.recording_id
+        audio_path = tools.files.audio(recording_id)
+        results.seconds[stage] = 0.0
+        match stage:
+            case Stage.RAW_AUDIO:
+                audio = await self._engine(
+                    results, stage, tools.decoder.decode, tools.files.source(recording), audio_path
+                )
+                results.audio = replace(audio, path=tools.files.relative(audio_path))
+                tools.store.save_audio(recording_id, results.audio, run)
+            case Stage.SEGMENTS:
+                results.segments = await self._engine(
+                    results, stage, segment, audio_path, tools.detector, recording.name, rules.allow_silent
+                )
+                tools.store.save_segments(recording_id, results.segments, run)
+            case Stage.TRANSCRIPTS:
+                results.transcript = await transcribe(
+                    recording_id,
+                    audio_path,
+                    _made(results.segments, Stage.SEGMENTS, recording),
+                    tools.transcriber,
+                    partial(self._recognise, results),
+                    span_target_s=rules.span_target_s,
+                    spans_in_flight=rules.spans_in_flight,
+                )
+                tools.store.save_transcript(results.transcript, run)
+            case Stage.TRANSLATIONS:
+                transcript = _made(results.transcript, Stage.TRANSCRIPTS, recording)
+                results.translations = list(
+                    await asyncio.gather(
+                        *(
+                            translate(transcript, language, self._batcher, version)
+                            for language, version in self._versions.items()
+                        )
+                    )
+                )
+                tools.store.save_translations(results.translations, run)
+            case Stage.SUBTITLES:
+                results.subtitles = caption(
+                    _made(results.transcript, Stage.TRANSCRIPTS, recording),
+                    _made(results.translations, Stage.TRANSLATIONS, recording),
+                    rules.caption_rules,
+                    duration_s=_made(results.audio, Stage.RAW_AUDIO, recording).duration_s,
+                    writer=tools.subtitle_writer,
+                    path_for=partial(tools.files.subtitles, recording_id),
+                )
+                tools.store.save_subtitles(recording_id, results.subtitles, run)
+
+    def _load(self, stage: Stage, results: RecordingResults) -> None:
+        """Load what an earlier run committed; where there is nothing, the stage that needs it will say so."""
+        store, recording_id = self._tools.store, results.recording.recording_id
+        if stage not in store.stages_done([recording_id])[recording_id]:
+            return
+        match stage:
+            case Stage.RAW_AUDIO:
+                results.audio = store.audio(recording_id)
+            case Stage.SEGMENTS:
+                results.segments = store.segments(recording_id)
+            case Stage.TRANSCRIPTS:
+                results.transcript = store.transcript(recording_id)
+            case Stage.TRANSLATIONS:
+                results.translations = store.translations(recording_id)
+            case Stage.SUBTITLES:
+                results.subtitles = store.subtitles(recording_id)
+
+    async def _recognise(self, results: RecordingResults, audio: Path, span: Span) -> list[Utterance]:
+        utterances = await self._engine(results, Stage.TRANSCRIPTS, self._tools.transcriber.transcribe, audio, span)
+        self._listener.speech_recognised(span.recording_id, span.speech_s)
+        return utterances
+
+    async def _translate_batch(self, sentences: Sequence[str], language: str) -> list[str]:
+        """Translate what the memory does not know, and let it know."""
+        version, memory = self._versions[language], self._tools.memory
+        known = memory.recall(sentences, SOURCE_LANGUAGE, language, version)
+        unknown = [sentence for sentence in sentences if sentence not in known]
+        if unknown:
+            translated, _ = await self._in_executor(
+                partial(self._tools.translator.translate, source=SOURCE_LANGUAGE, target=language), unknown
+            )
+            fresh = dict(zip(unknown, translated, strict=True))
+            memory.remember(fresh, SOURCE_LANGUAGE, language, version)
+            known |= fresh
+        return [known[sentence] for sentence in sentences]
+
+    async def _engine(self, results: RecordingResults, stage: Stage, work: Callable[..., T], *arguments: object) -> T:
+        """Run an engine in the executor, and add its seconds to the stage's."""
+        result, seconds = await self._in_executor(work, *arguments)
+        results.seconds[stage] += seconds
+        return result
+
+    async def _in_executor(self, work: Callable[..., T], *arguments: object) -> tuple[T, float]:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._executor, _timed, work, *arguments)
+        except BrokenExecutor as error:
+            raise EngineFailed(
+                "the executor", expected="a result", found=repr(error), remedy="It is tried again on another worker."
+            ) from error
+
+
+@dataclass
+class _Progress:
+    """The stage that a recording is in, for the report of a failure."""
+
+    stage: Stage
+
+
+def _timed(work: Callable[..., T], *arguments: object) -> tuple[T, float]:
+    started = time.perf_counter()
+    result = work(*arguments)
+    return result, time.perf_counter() - started
+
+
+def _made(result: T | None, stage: Stage, recording: Recording) -> T:
+    """Give a stage's result, which this stage is made from."""
+    if result is None:
+        raise UpstreamMissing(
+            recording.name,
+            expected=f"{stage} to be materialized",
+            found="none yet",
+            remedy=f"Materialize {stage} of {recording.recording_id} first, or all stages.",
+        )
+    return result
+
+
+def _internal(recording_id: str, error: Exception) -> InternalError:
+    return InternalError(
+        recording_id,
+        expected="this program to work",
+        found=f"{type(error).__name__}: {error}",
+        remedy="Report this, with the traceback in the run's log.",
+    )
+
+
+def _first(group: BaseExceptionGroup[SetupError]) -> SetupError:
+    """Give one of the group's errors: they are one cause, met by several recordings."""
+    error = group.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error

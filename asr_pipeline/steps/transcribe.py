@@ -1,0 +1,48 @@
+"""Segments -> a transcript: spans are recognised in parallel, and put back in the order of time."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+from asr_pipeline.domain.segment import Segment, Span, group_into_spans
+from asr_pipeline.domain.transcript import Transcript, Utterance, in_time_order
+from asr_pipeline.ports import Transcriber
+
+Recognise = Callable[[Path, Span], Awaitable[list[Utterance]]]
+
+
+async def transcribe(
+    recording_id: str,
+    audio: Path,
+    segments: Sequence[Segment],
+    transcriber: Transcriber,
+    recognise: Recognise,
+    *,
+    span_target_s: float,
+    spans_in_flight: int,
+) -> Transcript:
+    """Recognise the segments with `recognise`, at most `spans_in_flight` spans of them at a time.
+
+    The bound keeps one long recording from filling the executor's queue before short ones behind it.
+    """
+    free = asyncio.Semaphore(spans_in_flight)
+
+    async def recognise_span(span: Span) -> list[Utterance]:
+        async with free:
+            return await recognise(audio, span)
+
+    spans = group_into_spans(recording_id, segments, target_s=span_target_s)
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(recognise_span(span)) for span in spans]
+    except ExceptionGroup as failures:  # the others were cancelled: the first is what happened
+        raise failures.exceptions[0] from None
+    version = transcriber.version
+    return Transcript(
+        recording_id=recording_id,
+        engine=version.engine,
+        model=version.model,
+        model_version=version.version,
+        chunk_bytes=transcriber.chunk_bytes,
+        utterances=in_time_order(utterance for task in tasks for utterance in task.result()),
+    )
