@@ -8,7 +8,7 @@ its translations has left the window: sentences of many recordings are translate
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from concurrent.futures import BrokenExecutor, Executor
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -124,8 +124,8 @@ class Flow:
         )
         try:
             asyncio.run(self._all(recording_ids))
-        except* SetupError as group:
-            raise _first(group) from None
+        except ExceptionGroup as group:
+            raise _first(group) from group
         return self._report
 
     async def _all(self, recording_ids: Iterable[str]) -> None:
@@ -152,17 +152,26 @@ class Flow:
         except SetupError:
             raise
         except PipelineError as error:
-            self._fail(recording_id, progress.stage, error)
+            await self._fail(recording_id, progress.stage, error)
         except Exception as error:  # a fault of ours in one recording must not lose the others' work
             logger.exception("%s stopped at %s", recording_id, progress.stage)
-            self._fail(recording_id, progress.stage, _internal(recording_id, error))
+            await self._fail(recording_id, progress.stage, _internal(recording_id, error))
         else:
             self._report.done.append(recording_id)
 
-    def _fail(self, recording_id: str, stage: Stage, error: PipelineError) -> None:
-        self._tools.store.save_failure(recording_id, stage, error, self._run_context)
+    async def _fail(self, recording_id: str, stage: Stage, error: PipelineError) -> None:
+        async for attempt in self._attempts():
+            with attempt:
+                self._tools.store.save_failure(recording_id, stage, error, self._run_context)
         self._report.failed[recording_id] = error
         self._listener.recording_failed(recording_id, stage, error)
+
+    def _attempts(self) -> AsyncIterator[stamina.Attempt]:
+        return aiter(
+            stamina.retry_context(
+                on=TransientFailure, attempts=self._rules.attempts, wait_initial=self._rules.retry_wait_s
+            )
+        )
 
     async def _stage(self, stage: Stage, results: RecordingResults, progress: "_Progress") -> None:
         """Compute, commit and tell a stage that was asked for; load one that was not, where a later one needs it."""
@@ -175,9 +184,7 @@ class Flow:
         if (recording_id, stage) in self._committed:
             self._load(stage, results)
         else:
-            async for attempt in stamina.retry_context(
-                on=TransientFailure, attempts=self._rules.attempts, wait_initial=self._rules.retry_wait_s
-            ):
+            async for attempt in self._attempts():
                 with attempt:
                     await self._compute(stage, results)
         self._listener.stage_done(stage, results)
@@ -196,9 +203,8 @@ class Flow:
                 results.audio = replace(audio, path=tools.files.relative(audio_path))
                 tools.store.save_audio(recording_id, results.audio, run)
             case Stage.SEGMENTS:
-                results.segments = await self._engine(
-                    results, stage, segment, audio_path, tools.detector, recording.name, rules.allow_silent
-                )
+                detect = partial(segment, name=recording.name, allow_silent=rules.allow_silent)
+                results.segments = await self._engine(results, stage, detect, audio_path, tools.detector)
                 tools.store.save_segments(recording_id, results.segments, run)
             case Stage.TRANSCRIPTS:
                 results.transcript = await transcribe(
@@ -318,7 +324,7 @@ def _internal(recording_id: str, error: Exception) -> InternalError:
     )
 
 
-def _first(group: BaseExceptionGroup[SetupError]) -> SetupError:
+def _first(group: ExceptionGroup[Exception]) -> Exception:
     """Give one of the group's errors: they are one cause, met by several recordings."""
     error = group.exceptions[0]
-    return _first(error) if isinstance(error, BaseExceptionGroup) else error
+    return _first(error) if isinstance(error, ExceptionGroup) else error

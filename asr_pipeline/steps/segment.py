@@ -7,7 +7,7 @@ from asr_pipeline.domain.segment import Segment
 from asr_pipeline.ports import VoiceDetector
 
 
-def segment(audio: Path, detector: VoiceDetector, name: str, allow_silent: bool) -> list[Segment]:
+def segment(audio: Path, detector: VoiceDetector, *, name: str, allow_silent: bool) -> list[Segment]:
     """Give the segments of all channels in the order of time. Raises NoSpeech where there is none and must be."""
     segments = detector.detect(audio)
     if not segments and not allow_silent:

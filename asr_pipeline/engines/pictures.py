@@ -1,0 +1,41 @@
+"""Small pictures for the UI, as PNG bytes: the only importer of Pillow. A few KB each: they are kept with each event."""
+
+import io
+from collections.abc import Sequence
+
+from PIL import Image, ImageDraw
+
+WAVE, BARS, AXIS, BACKGROUND = "#3b6ea5", "#4f8f6b", "#c8ccd2", "#ffffff"
+HISTOGRAM_BINS = 10
+
+
+def waveform_png(waveform: Sequence[tuple[float, float]], *, width: int = 600, height: int = 90) -> bytes:
+    """Draw (lowest, highest) pairs, as fractions of full scale, as one column each, stretched to `width` pixels."""
+    middle = height / 2
+    picture = Image.new("RGB", (max(1, len(waveform)), height), BACKGROUND)
+    draw = ImageDraw.Draw(picture)
+    draw.line((0, middle, len(waveform), middle), fill=AXIS)
+    for column, (low, high) in enumerate(waveform):
+        draw.line((column, middle - high * middle, column, middle - low * middle), fill=WAVE)
+    return _png(picture.resize((width, height)))
+
+
+def confidence_histogram_png(confidences: Sequence[float], *, width: int = 300, height: int = 90) -> bytes:
+    """Draw how many words have a confidence in each tenth from 0 to 1."""
+    counts = [0] * HISTOGRAM_BINS
+    for confidence in confidences:
+        counts[min(HISTOGRAM_BINS - 1, int(confidence * HISTOGRAM_BINS))] += 1
+    picture = Image.new("RGB", (width, height), BACKGROUND)
+    draw = ImageDraw.Draw(picture)
+    bar_px, tallest = width / HISTOGRAM_BINS, max([*counts, 1])
+    for index, count in enumerate(counts):
+        top = height - 1 - count / tallest * (height - 4)
+        draw.rectangle((index * bar_px + 1, top, (index + 1) * bar_px - 2, height - 1), fill=BARS)
+    draw.line((0, height - 1, width, height - 1), fill=AXIS)
+    return _png(picture)
+
+
+def _png(picture: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    picture.quantize(16).save(buffer, format="PNG", optimize=True)
+    return buffer.getvalue()
