@@ -92,7 +92,7 @@ class Layout:
         return self.results / _shard(recording_id) / recording_id
 
     def subtitle_of(self, recording_id: str, language: str, file_format: SubtitleFormat) -> Path:
-        """A subtitle file; `language` is an ISO code, or "bilingual"."""
+        """Give where a subtitle file lies; `language` is an ISO code, or "bilingual"."""
         return self.results_of(recording_id) / f"{recording_id}.{language}.{file_format.value}"
 
     def relative(self, path: Path) -> str:

@@ -1,0 +1,258 @@
+"""The tables, for SQLite and PostgreSQL alike. docs/database.md tells what each column holds.
+
+A change here needs a migration in `migrations/versions/`: a test compares the two.
+"""
+
+import datetime as dt
+import json
+from collections.abc import Iterable
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+from asr_pipeline.domain.recording import RecordingState
+from asr_pipeline.domain.stage import Stage
+from asr_pipeline.storage.text import original, storable
+
+NAMING = {
+    "pk": "pk_%(table_name)s",
+    "fk": "fk_%(table_name)s_%(referred_table_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_name)s",
+    "ix": "ix_%(table_name)s_%(column_0_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+}
+SHA256_CHARS = 64
+metadata = sa.MetaData(naming_convention=NAMING)
+BigNumber = sa.BigInteger().with_variant(sa.Integer, "sqlite")  # SQLite numbers only an INTEGER key by itself
+
+
+class StoredText(TypeDecorator[str]):
+    """Text from outside, escaped where a database can't hold it."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - its protocol
+        """Escape."""
+        return None if value is None else storable(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - its protocol
+        """Give back what was escaped."""
+        return None if value is None else original(value)
+
+
+class UtcTime(TypeDecorator[dt.datetime]):
+    """A moment in UTC; SQLite keeps it without its zone."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: dt.datetime | None, dialect: Dialect) -> dt.datetime | None:
+        """Turn into UTC. Raises ValueError for a time without a zone."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"{value}: expected a time with a zone, found none.")
+        moment = value.astimezone(dt.UTC)
+        return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
+
+    def process_result_value(self, value: dt.datetime | None, dialect: Dialect) -> dt.datetime | None:  # noqa: ARG002 - its protocol
+        """Give the moment in UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=dt.UTC) if value.tzinfo is None else value.astimezone(dt.UTC)
+
+
+class Waveform(TypeDecorator[tuple[tuple[float, float], ...]]):
+    """Pairs of lowest and highest sample, as JSON text."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Iterable[tuple[float, float]] | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - its protocol
+        """Write JSON."""
+        return None if value is None else json.dumps(list(value), allow_nan=False, separators=(",", ":"))
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[tuple[float, float], ...] | None:  # noqa: ARG002 - its protocol
+        """Read JSON."""
+        return None if value is None else tuple((low, high) for low, high in json.loads(value))
+
+
+def _one_of(column: str, values: Iterable[str]) -> str:
+    return f"{column} IN ({', '.join(repr(str(value)) for value in values)})"
+
+
+def _recording_number(*, primary_key: bool = True) -> "sa.Column[int]":
+    return sa.Column(
+        "recording_number",
+        BigNumber,
+        sa.ForeignKey("recordings.number", ondelete="CASCADE"),
+        primary_key=primary_key,
+        autoincrement=False,
+    )
+
+
+def _made_by() -> "list[sa.Column[str]]":
+    return [sa.Column(name, StoredText, nullable=False) for name in ("engine", "model", "model_version")]
+
+
+recordings = sa.Table(
+    "recordings",
+    metadata,
+    sa.Column("number", BigNumber, primary_key=True),
+    sa.Column("recording_id", sa.Text, nullable=False, unique=True),
+    sa.Column("sha256", sa.String(SHA256_CHARS), nullable=False, unique=True),
+    sa.Column("size_bytes", sa.BigInteger, nullable=False),
+    sa.Column("name", StoredText, nullable=False),
+    sa.Column("source", StoredText, nullable=False),
+    sa.Column("registered_at", UtcTime, nullable=False),
+    sa.Column("state", sa.Text, nullable=False, server_default=RecordingState.IN_PROGRESS.value),
+    sa.Column("failed_stage", sa.Text),
+    sa.Column("failure_kind", sa.Text),
+    sa.Column("reason", StoredText),
+    sa.CheckConstraint(_one_of("state", RecordingState), name="state"),
+    sa.CheckConstraint(_one_of("failed_stage", Stage), name="failed_stage"),
+    sa.CheckConstraint(
+        "(state IN ('failed', 'quarantined')) = (failed_stage IS NOT NULL) "
+        "AND (failed_stage IS NULL) = (reason IS NULL) AND (failed_stage IS NULL) = (failure_kind IS NULL)",
+        name="failure",
+    ),
+    sa.Index(None, "state", "number"),
+)
+
+audio = sa.Table(
+    "audio",
+    metadata,
+    _recording_number(),
+    sa.Column("path", StoredText, nullable=False),
+    sa.Column("duration_s", sa.Double, nullable=False),
+    sa.Column("container", StoredText, nullable=False),
+    sa.Column("codec", StoredText, nullable=False),
+    sa.Column("sample_rate_hz", sa.Integer, nullable=False),
+    sa.Column("channels", sa.Integer, nullable=False),
+    sa.Column("canonical_channels", sa.Integer, nullable=False),
+    sa.Column("peak_dbfs", sa.Double, nullable=False),
+    sa.Column("rms_dbfs", sa.Double, nullable=False),
+    sa.Column("clipped_samples", sa.BigInteger, nullable=False),
+    sa.Column("waveform", Waveform, nullable=False),
+)
+
+segments = sa.Table(
+    "segments",
+    metadata,
+    _recording_number(),
+    sa.Column("segment_index", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("channel", sa.Integer, nullable=False),
+    sa.Column("start_s", sa.Double, nullable=False),
+    sa.Column("end_s", sa.Double, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+transcripts = sa.Table(
+    "transcripts",
+    metadata,
+    _recording_number(),
+    *_made_by(),
+    sa.Column("chunk_bytes", sa.Integer, nullable=False),
+    sa.Column("word_count", sa.Integer, nullable=False),
+    sa.Column("mean_confidence", sa.Double),
+)
+
+utterances = sa.Table(
+    "utterances",
+    metadata,
+    sa.Column(
+        "recording_number",
+        BigNumber,
+        sa.ForeignKey("transcripts.recording_number", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    sa.Column("utterance_index", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("channel", sa.Integer, nullable=False),
+    sa.Column("start_s", sa.Double, nullable=False),
+    sa.Column("end_s", sa.Double, nullable=False),
+    sa.Column("confidence", sa.Double, nullable=False),
+    sa.Column("text", StoredText, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+words = sa.Table(
+    "words",
+    metadata,
+    sa.Column("recording_number", BigNumber, primary_key=True, autoincrement=False),
+    sa.Column("utterance_index", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("word_index", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("text", StoredText, nullable=False),
+    sa.Column("start_s", sa.Double, nullable=False),
+    sa.Column("end_s", sa.Double, nullable=False),
+    sa.Column("confidence", sa.Double, nullable=False),
+    sa.ForeignKeyConstraint(
+        ["recording_number", "utterance_index"],
+        ["utterances.recording_number", "utterances.utterance_index"],
+        ondelete="CASCADE",
+    ),
+    sqlite_with_rowid=False,
+)
+
+translation_sets = sa.Table(
+    "translation_sets",
+    metadata,
+    _recording_number(),
+    sa.Column("language", sa.Text, primary_key=True),
+    *_made_by(),
+    sqlite_with_rowid=False,
+)
+
+translations = sa.Table(
+    "translations",
+    metadata,
+    sa.Column("recording_number", BigNumber, primary_key=True, autoincrement=False),
+    sa.Column("language", sa.Text, primary_key=True),
+    sa.Column("utterance_index", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("text", StoredText, nullable=False),
+    sa.ForeignKeyConstraint(
+        ["recording_number", "language"],
+        ["translation_sets.recording_number", "translation_sets.language"],
+        ondelete="CASCADE",
+    ),
+    sqlite_with_rowid=False,
+)
+
+subtitles = sa.Table(
+    "subtitles",
+    metadata,
+    _recording_number(),
+    sa.Column("language", sa.Text, primary_key=True),
+    sa.Column("format", sa.Text, primary_key=True),
+    sa.Column("path", StoredText, nullable=False),
+    sa.Column("cue_count", sa.Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+stage_commits = sa.Table(
+    "stage_commits",
+    metadata,
+    _recording_number(),
+    sa.Column("stage", sa.Text, primary_key=True),
+    sa.Column("run_id", sa.Text, nullable=False),
+    sa.Column("root_run_id", sa.Text, nullable=False),
+    sa.Column("committed_at", UtcTime, nullable=False),
+    sa.CheckConstraint(_one_of("stage", Stage), name="stage"),
+    sa.Index(None, "root_run_id"),
+    sqlite_with_rowid=False,
+)
+
+translation_memory = sa.Table(
+    "translation_memory",
+    metadata,
+    sa.Column("key_sha256", sa.String(SHA256_CHARS), primary_key=True),
+    sa.Column("source_language", sa.Text, nullable=False),
+    sa.Column("target_language", sa.Text, nullable=False),
+    *_made_by(),
+    sa.Column("sentence", StoredText, nullable=False),
+    sa.Column("translation", StoredText, nullable=False),
+    sa.Column("remembered_at", UtcTime, nullable=False),
+    sqlite_with_rowid=False,
+)
