@@ -1,0 +1,256 @@
+"""Argos Translate's packages, run by CTranslate2: the only importer of argostranslate, ctranslate2 and sentencepiece.
+
+Argos' package metadata and tokenizer are used as they are. Its `translate` module is not: it imports torch, and joins
+all sentences' tokens before decoding, which loses which sentence became which (docs/adr/0003-no-torch.md).
+"""
+
+import ctypes
+import hashlib
+import importlib
+import os
+import re
+import sys
+import tempfile
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import Any
+
+from asr_pipeline.domain.errors import EngineFailed, ModelMissing
+from asr_pipeline.ports import EngineVersion
+
+PIVOT_LANGUAGE = "en"  # Argos publishes nearly all its packages from or into English
+DEFAULT_BATCH_TOKENS = 2048
+LENGTH_PENALTY = 0.2  # as in argostranslate/translate.py; it acts on beams wider than 1 only
+# CTranslate2 cuts inputs at 1,024 tokens and outputs at 256 without a word, and models are trained on sentences: a
+# longer input is divided instead. An output four times as long as the longest input is a model repeating itself.
+MAX_INPUT_TOKENS = 160
+MAX_OUTPUT_TOKENS = 4 * MAX_INPUT_TOKENS
+_CLAUSE_END = re.compile(r"(?<=[.?!…;:,،؛؟])\s+")
+_WORD_END = re.compile(r"\s+")
+
+_lock = threading.Lock()
+_models: dict[tuple[int, Path, int], Any] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class ArgosTranslator:
+    """Implements `ports.Translator`. `packages` are folders of unpacked Argos packages, preferred ones first.
+
+    `threads` is how many batches CTranslate2 works on at a time, each on one core. `beam_size` 1 is greedy search.
+    """
+
+    packages: tuple[Path, ...]
+    beam_size: int = 1
+    batch_tokens: int = DEFAULT_BATCH_TOKENS
+    threads: int = 1
+
+    def version(self, source: str, target: str) -> EngineVersion:
+        """Name CTranslate2's version, the packages on the way, and what makes their results: content and beam."""
+        route = self._route(source, target)
+        return EngineVersion(
+            engine=f"argos (ctranslate2 {installed_version('ctranslate2')})",
+            model=" + ".join(package.package_path.name for package in route),
+            version=" + ".join(
+                f"{package.package_version} {_fingerprint(package.package_path)} beam {self.beam_size}"
+                for package in route
+            ),
+        )
+
+    def translate(self, sentences: Sequence[str], *, source: str, target: str) -> list[str]:
+        """Translate many sentences at once: one result to each, in their order; equal ones are translated once."""
+        results = {sentence: sentence.strip() for sentence in sentences}
+        for package in self._route(source, target):
+            distinct = list(dict.fromkeys(text for text in results.values() if text))
+            translated = dict(zip(distinct, self._apply(package, distinct), strict=True))
+            results = {sentence: translated.get(text, "") for sentence, text in results.items()}
+        return [results[sentence] for sentence in sentences]
+
+    def _apply(self, package: Any, texts: Sequence[str]) -> list[str]:  # noqa: ANN401 - Argos carries no types
+        """Translate texts with one package: divided where too long, all parts decoded together, joined again."""
+        parts_of = [list(_divide(package.tokenizer, text)) for text in texts]
+        tokens = [part for parts in parts_of for part in parts]
+        prefix = [[package.target_prefix]] * len(tokens) if package.target_prefix else None
+        try:
+            decoded = _load(package.package_path, self.threads).translate_batch(
+                tokens,
+                target_prefix=prefix,
+                replace_unknowns=True,
+                max_batch_size=self.batch_tokens,
+                batch_type="tokens",
+                beam_size=self.beam_size,
+                length_penalty=LENGTH_PENALTY,
+                max_input_length=0,
+                max_decoding_length=MAX_OUTPUT_TOKENS,
+            )
+        except (RuntimeError, MemoryError) as error:
+            raise EngineFailed(
+                f"translation with {package.package_path.name}",
+                expected=f"CTranslate2 to translate {len(texts)} sentences",
+                found=str(error),
+                remedy="Try again; with less memory, lower ASR_PIPELINE_TRANSLATION_BATCH_TOKENS.",
+            ) from error
+        parts = iter(decoded)
+        return [
+            " ".join(filter(None, (_text(package, next(parts).hypotheses[0]) for _ in own_parts)))
+            for own_parts in parts_of
+        ]
+
+    def _route(self, source: str, target: str) -> tuple[Any, ...]:
+        """Give the packages that lead from one language to the other: as few as can be, English before others."""
+        packages = [_open(path) for path in self.packages]
+        by_pair: dict[str, dict[str, Any]] = {}
+        for package in packages:
+            by_pair.setdefault(package.from_code, {}).setdefault(package.to_code, package)
+        routes: deque[tuple[Any, ...]] = deque(((),))
+        seen = {source}
+        while routes:
+            route = routes.popleft()
+            onward = by_pair.get(route[-1].to_code if route else source, {})
+            for code in sorted(onward, key=lambda code: code != PIVOT_LANGUAGE):
+                if code == target:
+                    return (*route, onward[code])
+                if code not in seen:
+                    seen.add(code)
+                    routes.append((*route, onward[code]))
+        raise ModelMissing(
+            f"translation from {source} to {target}",
+            expected=f"an Argos package {source}_{target}, or several that lead there",
+            found=_names(packages),
+            remedy="Run `asr-pipeline models pull`, or name packages in ASR_PIPELINE_ARGOS_PACKAGES.",
+        )
+
+
+def _names(packages: Iterable[Any]) -> str:
+    return ", ".join(f"{package.from_code}_{package.to_code}" for package in packages) or "no package"
+
+
+def _divide(tokenizer: Any, text: str) -> Iterator[list[str]]:  # noqa: ANN401
+    """Give a text's tokens, in as many parts as needed to keep each within `MAX_INPUT_TOKENS`.
+
+    Halves are taken at the clause's end that is nearest to the middle, else between words, else between characters.
+    """
+    tokens = tokenizer.encode(text)
+    if len(tokens) <= MAX_INPUT_TOKENS or len(text) < 2:  # noqa: PLR2004 - one character can't be halved
+        if tokens:
+            yield tokens
+        return
+    middle = len(text) // 2
+    quarter = middle // 2
+    clauses = [end for end in _CLAUSE_END.finditer(text) if abs(end.start() - middle) <= quarter]
+    ends = clauses or list(_WORD_END.finditer(text))
+    cut = min((end.start() for end in ends), key=lambda start: abs(start - middle), default=middle)
+    yield from _divide(tokenizer, text[:cut].strip())
+    yield from _divide(tokenizer, text[cut:].strip())
+
+
+def _text(package: Any, tokens: Sequence[str]) -> str:  # noqa: ANN401
+    """Make text of tokens as argostranslate/translate.py does."""
+    text: str = package.tokenizer.decode(tokens)
+    return text.strip().removeprefix(package.target_prefix).strip()
+
+
+@lru_cache(maxsize=64)
+def _open(path: Path) -> Any:  # noqa: ANN401
+    """Read a package's metadata, and find its tokenizer."""
+    argos = _argos_package()
+    try:
+        package = argos.Package(path)
+        package.tokenizer.encode("")  # loads it
+        codes = (package.from_code, package.to_code)
+    except (OSError, ValueError, RuntimeError, AttributeError) as error:
+        raise _unusable(path, str(error)) from error
+    if not all(codes):
+        raise _unusable(path, "metadata.json without from_code or to_code")
+    return package
+
+
+def _load(path: Path, threads: int) -> Any:  # noqa: ANN401
+    """Give the loaded model, loading it at most once a process, whichever thread comes first.
+
+    A model that was loaded before a fork has no threads in the child: it is left alone there, and another is loaded.
+    """
+    with _lock:
+        key = (os.getpid(), path, threads)
+        if key not in _models:
+            _models[key] = _open_model(path / "model", threads)
+        return _models[key]
+
+
+def _open_model(folder: Path, threads: int) -> Any:  # noqa: ANN401
+    import ctranslate2  # noqa: PLC0415 - 0.4 s; only those who translate pay for it
+
+    try:
+        return ctranslate2.Translator(
+            str(folder), device="cpu", compute_type="auto", inter_threads=threads, intra_threads=1
+        )
+    except (RuntimeError, ValueError) as error:
+        raise _unusable(folder.parent, str(error)) from error
+
+
+def _after_fork() -> None:
+    """Make a forked child safe: a thread of the parent may hold the lock, and the parent's models can't be freed.
+
+    Freeing one would wait for its threads, which exist in the parent alone: the child would hang when it exits.
+    """
+    global _lock  # noqa: PLW0603
+    _lock = threading.Lock()
+    for model in _models.values():
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(model))
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+
+def _unusable(path: Path, found: str) -> ModelMissing:
+    return ModelMissing(
+        str(path),
+        expected="an Argos package (metadata.json, model/, sentencepiece.model)",
+        found=found,
+        remedy="Fetch it anew with `asr-pipeline models pull`, or name another in ASR_PIPELINE_ARGOS_PACKAGES.",
+    )
+
+
+@lru_cache(maxsize=64)
+def _fingerprint(path: Path) -> str:
+    """First 10 hex digits of a SHA-256 over what decides the results: model, vocabulary, tokenizer, metadata."""
+    digest = hashlib.sha256()
+    files = [*path.glob("*.model"), path / "metadata.json", *(path / "model").rglob("*")]
+    for file in sorted(file for file in files if file.is_file()):
+        digest.update(f"{file.relative_to(path)}\0{file.stat().st_size}\0".encode())
+        with file.open("rb") as content:
+            digest.update(hashlib.file_digest(content, "sha256").digest())
+    return digest.hexdigest()[:10]
+
+
+def _argos_package() -> Any:  # noqa: ANN401
+    """Import argostranslate.package. On import Argos reads settings from, and makes folders in, the user's home."""
+    with _lock:
+        if "argostranslate.package" not in sys.modules:
+            with tempfile.TemporaryDirectory(prefix="asr-pipeline-argos-") as home, _home_at(home):
+                importlib.import_module("argostranslate.package")
+        return sys.modules["argostranslate.package"]
+
+
+@contextmanager
+def _home_at(folder: str) -> Iterator[None]:
+    """Show an import another home folder and none of Argos' own variables; nothing else of the environment changes."""
+    names = ("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME")
+    own = [name for name in os.environ if name.startswith(("ARGOS_", "SNAP"))]
+    kept = {name: os.environ.get(name) for name in (*names, *own)}
+    os.environ.update(dict.fromkeys(names, folder))
+    for name in own:
+        del os.environ[name]
+    try:
+        yield
+    finally:
+        for name, value in kept.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
