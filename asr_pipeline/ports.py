@@ -53,6 +53,10 @@ class Transcriber(Protocol):
         """Engine, model and the model's version."""
         ...
 
+    def preload(self) -> None:
+        """Load the model now, once a process. Raises ModelMissing where it can't be loaded."""
+        ...
+
     @property
     def chunk_bytes(self) -> int:
         """Bytes of audio given to the recognizer at a time; recorded because it changes where utterances end."""
@@ -68,6 +72,10 @@ class Translator(Protocol):
 
     def version(self, source: str, target: str) -> EngineVersion:
         """Engine, model and version for a pair of ISO codes. Raises ModelMissing where there is none."""
+        ...
+
+    def preload(self, source: str, target: str) -> None:
+        """Load what a pair needs now, once a process. Raises ModelMissing where it can't be loaded."""
         ...
 
     def translate(self, sentences: Sequence[str], *, source: str, target: str) -> list[str]:
@@ -193,11 +201,11 @@ class TranslationMemory(Protocol):
 class Files(Protocol):
     """Where a recording's files lie."""
 
-    def source(self, recording: Recording) -> Path:
+    def source_of(self, recording: Recording) -> Path:
         """Give the original's path."""
         ...
 
-    def audio(self, recording_id: str) -> Path:
+    def audio_of(self, recording_id: str) -> Path:
         """Give the path of the canonical audio."""
         ...
 
@@ -205,7 +213,7 @@ class Files(Protocol):
         """Give a path as the database keeps it: relative to the data folder, which may move."""
         ...
 
-    def subtitles(self, recording_id: str, language: str, subtitle_format: SubtitleFormat) -> Path:
+    def subtitle_of(self, recording_id: str, language: str, file_format: SubtitleFormat) -> Path:
         """Give the path of a subtitle file."""
         ...
 

@@ -1,1 +1,1 @@
-"""The command line: arguments and exit codes."""
+"""The command line: arguments and exit codes. Each module is a command or a few that belong together."""

@@ -31,7 +31,8 @@ LENGTH_PENALTY = 0.2  # as in argostranslate/translate.py; it acts on beams wide
 # longer input is divided instead. An output four times as long as the longest input is a model repeating itself.
 MAX_INPUT_TOKENS = 160
 MAX_OUTPUT_TOKENS = 4 * MAX_INPUT_TOKENS
-_CLAUSE_END = re.compile(r"(?<=[.?!…;:,،؛؟])\s+")
+_SENTENCE_END = re.compile(r"(?<=[.?!…؟])\s+")
+_CLAUSE_END = re.compile(r"(?<=[;:,،؛])\s+")
 _WORD_END = re.compile(r"\s+")
 
 _lock = threading.Lock()
@@ -133,20 +134,25 @@ def _names(packages: Iterable[Any]) -> str:
 def _divide(tokenizer: Any, text: str) -> Iterator[list[str]]:  # noqa: ANN401
     """Give a text's tokens, in as many parts as needed to keep each within `MAX_INPUT_TOKENS`.
 
-    Halves are taken at the clause's end that is nearest to the middle, else between words, else between characters.
+    What is too long is divided into its sentences; a sentence that is too long is halved at the clause's end nearest
+    to its middle, else between words, else between characters.
     """
     tokens = tokenizer.encode(text)
     if len(tokens) <= MAX_INPUT_TOKENS or len(text) < 2:  # noqa: PLR2004 - one character can't be halved
         if tokens:
             yield tokens
         return
+    parts = _SENTENCE_END.split(text)
+    for part in parts if len(parts) > 1 else _halves(text):
+        yield from _divide(tokenizer, part.strip())
+
+
+def _halves(text: str) -> tuple[str, str]:
     middle = len(text) // 2
-    quarter = middle // 2
-    clauses = [end for end in _CLAUSE_END.finditer(text) if abs(end.start() - middle) <= quarter]
-    ends = clauses or list(_WORD_END.finditer(text))
-    cut = min((end.start() for end in ends), key=lambda start: abs(start - middle), default=middle)
-    yield from _divide(tokenizer, text[:cut].strip())
-    yield from _divide(tokenizer, text[cut:].strip())
+    clauses = [end.start() for end in _CLAUSE_END.finditer(text) if abs(end.start() - middle) <= middle // 2]
+    cuts = clauses or [end.start() for end in _WORD_END.finditer(text)]
+    cut = min(cuts, key=lambda place: abs(place - middle), default=middle)
+    return text[:cut], text[cut:]
 
 
 def _text(package: Any, tokens: Sequence[str]) -> str:  # noqa: ANN401

@@ -1,4 +1,7 @@
-"""Small pictures for the UI, as PNG bytes: the only importer of Pillow. A few KB each: they are kept with each event."""
+"""Small pictures for the UI, as PNG bytes: the only importer of Pillow.
+
+A few KB each: they are kept with each event.
+"""
 
 import io
 from collections.abc import Sequence

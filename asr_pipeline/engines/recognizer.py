@@ -38,6 +38,10 @@ class VoskTranscriber:
             version=_fingerprint(self.model_dir),
         )
 
+    def preload(self) -> None:
+        """Load the model now, once a process. Raises ModelMissing."""
+        load_model(self.model_dir)
+
     def transcribe(self, audio: Path, span: Span) -> list[Utterance]:
         """Recognise each segment with a recognizer of its own: a result depends on its segment alone."""
         model = load_model(self.model_dir)

@@ -193,12 +193,12 @@ class Flow:
         """Compute one stage and commit it."""
         tools, rules, run = self._tools, self._rules, self._run_context
         recording, recording_id = results.recording, results.recording.recording_id
-        audio_path = tools.files.audio(recording_id)
+        audio_path = tools.files.audio_of(recording_id)
         results.seconds[stage] = 0.0
         match stage:
             case Stage.RAW_AUDIO:
                 audio = await self._engine(
-                    results, stage, tools.decoder.decode, tools.files.source(recording), audio_path
+                    results, stage, tools.decoder.decode, tools.files.source_of(recording), audio_path
                 )
                 results.audio = replace(audio, path=tools.files.relative(audio_path))
                 tools.store.save_audio(recording_id, results.audio, run)
@@ -235,7 +235,7 @@ class Flow:
                     rules.caption_rules,
                     duration_s=_made(results.audio, Stage.RAW_AUDIO, recording).duration_s,
                     writer=tools.subtitle_writer,
-                    path_for=partial(tools.files.subtitles, recording_id),
+                    path_for=partial(tools.files.subtitle_of, recording_id),
                 )
                 tools.store.save_subtitles(recording_id, results.subtitles, run)
 

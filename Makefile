@@ -1,0 +1,56 @@
+# `make demo` runs the main job, `make test` passes the tests; both make the environment in .venv first.
+# Everything is named relative to this folder, whose path may hold spaces.
+.DELETE_ON_ERROR:
+.PHONY: demo test check bench lock clean help
+
+PYTHON := $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
+UV := .venv/bin/python -m uv
+TEST_ARGUMENTS ?=
+
+help:  ## show the targets
+	@sed -n 's/^\([a-z]*\):.*## /make \1: /p' Makefile
+
+demo: .venv/runtime  ## set up, and run the main job on the sample recordings
+	@.venv/bin/python -m asr_pipeline demo
+
+test: .venv/dev  ## set up, and run all tests
+	.venv/bin/python -m pytest $(TEST_ARGUMENTS)
+
+check: .venv/dev  ## style, types, direction of imports
+	.venv/bin/python -m ruff check .
+	.venv/bin/python -m ruff format --check .
+	.venv/bin/python -m mypy
+	.venv/bin/python -c 'import sys; from importlinter.cli import lint_imports_command as run; sys.exit(run())'
+
+bench: .venv/dev  ## measure, and write the tables of docs/
+	.venv/bin/python benchmarks/word_error_rate.py
+	.venv/bin/python benchmarks/long_recording.py
+
+lock: .venv/uv  ## resolve the lock files anew: hashes, no addresses, no torch
+	$(UV) pip compile pyproject.toml $(LOCK) --group build -o requirements.lock
+	$(UV) pip compile pyproject.toml $(LOCK) --group build --group dev -c requirements.lock -o requirements-dev.lock
+LOCK := --extra argos --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
+
+clean:  ## remove the environment, not the data
+	rm -rf .venv
+
+.venv/uv: requirements-uv.lock
+	@if [ -z "$(PYTHON)" ]; then echo "No Python 3.11, 3.12 or 3.13 found. On Debian or Ubuntu: apt install python3 python3-venv" >&2; exit 1; fi
+	@[ -x .venv/bin/python ] || $(PYTHON) -m venv .venv || { rm -rf .venv; \
+		echo "No environment could be made. On Debian or Ubuntu: apt install python3-venv" >&2; exit 1; }
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-uv.lock
+	@touch .venv/uv
+
+# uv installs in seconds what takes pip minutes; pip takes over where uv can't reach the index that pip is set up for.
+.venv/runtime: .venv/uv requirements.lock pyproject.toml
+	@echo "Installing into .venv (a minute or so) …"
+	@$(UV) pip install --quiet --python .venv/bin/python --no-deps --require-hashes -r requirements.lock \
+		|| .venv/bin/python -m pip install --quiet --no-deps --require-hashes -r requirements.lock
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
+	@touch .venv/runtime
+
+.venv/dev: .venv/runtime requirements-dev.lock
+	@$(UV) pip install --quiet --python .venv/bin/python --no-deps --require-hashes -r requirements-dev.lock \
+		|| .venv/bin/python -m pip install --quiet --no-deps --require-hashes -r requirements-dev.lock
+	@touch .venv/dev

@@ -1,0 +1,5 @@
+"""`python -m asr_pipeline`: the command line."""
+
+from asr_pipeline.cli.main import main
+
+main()

@@ -1,0 +1,50 @@
+"""`asr-pipeline demo`: the main job on the sample recordings that come with the program."""
+
+from pathlib import Path
+
+from rich.markup import escape
+
+from asr_pipeline.cli.console import output
+from asr_pipeline.cli.process import audio_files, process_files, report_failures
+from asr_pipeline.domain.errors import SetupError
+from asr_pipeline.settings import CLONE, load_settings
+
+
+def samples_dir() -> Path:
+    """Give the folder of the sample recordings."""
+    samples = CLONE / "data" / "samples"
+    if not samples.is_dir():
+        raise SetupError(
+            str(samples),
+            expected="the sample recordings",
+            found="no such folder",
+            remedy="Run the demo in a clone of the repository, or `asr-pipeline process FILE` on your own recordings.",
+        )
+    return samples
+
+
+def demo() -> None:
+    """Transcribe and translate the sample recordings, and say where everything lies.
+
+    Example: `asr-pipeline demo`
+    """
+    from asr_pipeline.cli import rendering  # noqa: PLC0415 - `--help` should not wait for engines
+    from asr_pipeline.wiring import open_pipeline  # noqa: PLC0415
+
+    files = list(audio_files([samples_dir()]))
+    output.print(f"Transcribing and translating {len(files)} sample recordings …")
+    with open_pipeline(load_settings()) as pipeline:
+        outcome = process_files(pipeline, files, again=True)
+        for recording_id in outcome.done:
+            output.print(rendering.utterance_table(pipeline, recording_id))
+        layout = pipeline.layout
+        output.print(
+            f"\n[bold]{outcome.audio_s:.1f} s of audio in {outcome.elapsed_s:.1f} s[/], models loaded included.\n"
+            f"Subtitles and transcripts: {escape(str(layout.results))}\n"
+            f"Database:                  {escape(pipeline.database_name)}\n"
+            f"Your own recordings:       asr-pipeline process FILE …\n"
+            f"These results in the UI:   asr-pipeline up",
+            highlight=False,
+            soft_wrap=True,
+        )
+    report_failures(outcome)

@@ -1,0 +1,58 @@
+"""`asr-pipeline up`: the Dagster UI and daemon over the data folder."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from typing import Annotated
+
+import typer
+
+from asr_pipeline.cli.console import output
+from asr_pipeline.domain.errors import SetupError
+from asr_pipeline.settings import ENVIRONMENT_PREFIX, load_settings
+from asr_pipeline.storage.layout import Layout
+
+
+def up(
+    *,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the UI.")] = 3000,
+    host: Annotated[str, typer.Option(help="Address to listen on. The UI has no login: keep it local.")] = "127.0.0.1",
+) -> None:
+    """Start the Dagster UI and daemon over the data folder, until Ctrl-C.
+
+    Example: `asr-pipeline up --port 3001`
+    """
+    from asr_pipeline.defs.instance import prepare_home  # noqa: PLC0415 - `--help` should not wait for Dagster
+
+    settings = load_settings()
+    layout = Layout(settings.data_dir)
+    layout.ensure()
+    prepare_home(layout.dagster_home)
+    _require_free(host, port)
+    output.print(f"Dagster UI: [bold]http://{host}:{port}[/]   (Ctrl-C stops it)", highlight=False)
+    # `dagster dev` warns that `dg dev` supersedes it; that one wants a project of its own, which a wheel is not.
+    child = subprocess.Popen(  # noqa: S603 - our own interpreter, no shell
+        [sys.executable, "-m", "dagster", "dev", "-m", "asr_pipeline.definitions", "-h", host, "-p", str(port)],
+        env=os.environ
+        | {"DAGSTER_HOME": str(layout.dagster_home), f"{ENVIRONMENT_PREFIX}DATA_DIR": str(settings.data_dir)},
+        cwd=layout.dagster_home,
+    )
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: child.send_signal(signal.SIGINT))
+    raise typer.Exit(max(0, child.wait()))
+
+
+def _require_free(host: str, port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise SetupError(
+                f"{host}:{port}",
+                expected="a free port",
+                found=error.strerror or str(error),
+                remedy=f"Choose another: `asr-pipeline up --port {port % 65535 + 1}`.",
+            ) from error

@@ -1,0 +1,20 @@
+"""What Dagster loads. `build_defs` is the one seam: tests and the command line override resources through it."""
+
+import dagster as dg
+
+from asr_pipeline.defs.assets import recording_stages
+from asr_pipeline.defs.jobs import JOBS, executor
+from asr_pipeline.defs.resources import NoProgress, PipelineResource
+
+
+def build_defs(**resources: object) -> dg.Definitions:
+    """Give the definitions, with resources by name in place of the default ones."""
+    return dg.Definitions(
+        assets=[recording_stages],
+        jobs=JOBS,
+        resources={"pipeline": PipelineResource(), "progress": NoProgress(), **resources},
+        executor=executor,
+    )
+
+
+defs = build_defs()

@@ -1,0 +1,66 @@
+"""The five assets: one step that streams recordings through the stages.
+
+Why one step and not five chained assets: docs/adr/0002-one-step.md.
+"""
+
+import warnings
+from collections.abc import Iterator
+
+import dagster as dg
+from pydantic import Field
+
+from asr_pipeline.defs.checks import CHECKS
+from asr_pipeline.defs.failures import failure
+from asr_pipeline.defs.lineage import is_automatic_retry, told_by_earlier_runs
+from asr_pipeline.defs.listener import DagsterListener
+from asr_pipeline.defs.partitions import recordings
+from asr_pipeline.defs.resources import PipelineResource
+from asr_pipeline.defs.specs import SPECS
+from asr_pipeline.domain.stage import Stage
+from asr_pipeline.ports import FlowListener, RunContext
+
+RECORDINGS_PER_RUN = 200
+
+with warnings.catch_warnings():  # beta in Dagster 1.13, and without an alternative
+    warnings.simplefilter("ignore", dg.BetaWarning)
+    backfill_policy = dg.BackfillPolicy.multi_run(RECORDINGS_PER_RUN)
+
+
+class StagesConfig(dg.Config):
+    """What a run works on, where it is not a range of partitions."""
+
+    keys: list[str] = Field(
+        default_factory=list,
+        description="Recordings to work on, in a run that was started without partitions: any set, in one run.",
+    )
+
+
+@dg.multi_asset(
+    name="recording_stages",
+    specs=SPECS,
+    check_specs=[check.spec for check in CHECKS],
+    can_subset=True,
+    partitions_def=recordings,
+    backfill_policy=backfill_policy,
+)
+def recording_stages(
+    context: dg.AssetExecutionContext,
+    config: StagesConfig,
+    pipeline: PipelineResource,
+    progress: dg.ResourceParam[FlowListener],
+) -> Iterator[dg.MaterializeResult]:
+    """Stream recordings through the stages that were asked for; each result is logged as soon as it is committed."""
+    keys = config.keys or context.partition_keys
+    stages = [Stage(key.to_user_string()) for key in context.selected_asset_keys]
+    run = RunContext(run_id=context.run_id, root_run_id=context.run.root_run_id or context.run_id)
+    resume = is_automatic_retry(context.run)
+    listener = DagsterListener(
+        context,
+        told=told_by_earlier_runs(context.instance, context.run) if resume else (),
+        also=progress,
+    )
+    report = pipeline.pipeline.flow(listener, run).run(keys, stages, resume=resume)
+    context.log.info("%d recordings done, %d failed", len(report.done), len(report.failed))
+    if report.failed:
+        raise failure(report.failed, len(keys))
+    yield from ()  # what was materialized has been logged recording by recording

@@ -1,0 +1,28 @@
+"""How a run ends in which some recordings failed: with one Failure that names them."""
+
+from collections.abc import Mapping
+
+import dagster as dg
+
+from asr_pipeline.domain.errors import PermanentFailure, PipelineError
+
+NAMED_IN_FULL = 20
+
+
+def failure(failed: Mapping[str, PipelineError], total: int) -> dg.Failure:
+    """Give the Failure for recordings that failed, by id. The run is not retried: each was retried inside it."""
+    quarantined = sum(isinstance(error, PermanentFailure) for error in failed.values())
+    rows = "\n".join(
+        f"| {recording_id} | {type(error).__name__} | {str(error).replace('|', '/')} |"
+        for recording_id, error in list(failed.items())[:NAMED_IN_FULL]
+    )
+    more = len(failed) - NAMED_IN_FULL
+    return dg.Failure(
+        description=f"{len(failed)} of {total} recordings failed ({quarantined} quarantined); the others are done.",
+        metadata={
+            "failed": dg.MetadataValue.md(
+                f"| recording | kind | reason |\n|---|---|---|\n{rows}" + (f"\n\n… and {more} more" if more > 0 else "")
+            )
+        },
+        allow_retries=False,
+    )

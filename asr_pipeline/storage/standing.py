@@ -1,0 +1,68 @@
+"""Where a recording stands: which stages are committed, by which run, and which failure is noted.
+
+A recording is done where all stages are committed and no failure is noted. A failure stays noted until its own stage
+is committed: a result of another stage does not make up for it, old or new.
+"""
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection
+
+from asr_pipeline.domain.errors import PermanentFailure, PipelineError
+from asr_pipeline.domain.recording import RecordingState
+from asr_pipeline.domain.stage import Stage
+from asr_pipeline.ports import RunContext
+from asr_pipeline.storage.tables import recordings, stage_commits
+
+IDS_AT_A_TIME = 900  # SQLite before 3.32 takes 999 variables in a statement
+
+
+def insert_into(connection: Connection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
+    """Give an insert that knows ON CONFLICT, which both databases spell alike."""
+    return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+
+
+def in_chunks(items: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Cut a sequence so that each part fits into one statement."""
+    for start in range(0, len(items), IDS_AT_A_TIME):
+        yield items[start : start + IDS_AT_A_TIME]
+
+
+def number_of(connection: Connection, recording_id: str, *, lock: bool = False) -> int | None:
+    """Give the number of a registered recording, None where there is none. `lock`: other writers wait."""
+    query = sa.select(recordings.c.number).where(recordings.c.recording_id == recording_id)
+    found: int | None = connection.execute(query.with_for_update() if lock else query).scalar()
+    return found
+
+
+def note_commit(connection: Connection, number: int, stage: Stage, run: RunContext) -> None:
+    """Note that a run has committed a stage, and bring the state up to date."""
+    values = {"run_id": run.run_id, "root_run_id": run.root_run_id, "committed_at": dt.datetime.now(dt.UTC)}
+    commit = insert_into(connection, stage_commits).values(recording_number=number, stage=stage.value, **values)
+    connection.execute(commit.on_conflict_do_update(index_elements=["recording_number", "stage"], set_=values))
+    committed = sa.select(sa.func.count()).where(stage_commits.c.recording_number == number).scalar_subquery()
+    state = sa.case((committed == len(Stage), RecordingState.DONE.value), else_=RecordingState.IN_PROGRESS.value)
+    here = recordings.c.failed_stage.is_(None) | (recordings.c.failed_stage == stage.value)
+    connection.execute(
+        sa.update(recordings)
+        .where(recordings.c.number == number, here)
+        .values(state=state, failed_stage=None, failure_kind=None, reason=None)
+    )
+
+
+def note_failure(connection: Connection, number: int, stage: Stage, error: PipelineError) -> None:
+    """Note why a stage failed; what it gave before stays."""
+    permanent = isinstance(error, PermanentFailure)
+    connection.execute(
+        sa.update(recordings)
+        .where(recordings.c.number == number)
+        .values(
+            state=(RecordingState.QUARANTINED if permanent else RecordingState.FAILED).value,
+            failed_stage=stage.value,
+            failure_kind=type(error).__name__,
+            reason=str(error),
+        )
+    )

@@ -1,0 +1,139 @@
+"""Settings -> engines and stores: the one place where things are put together."""
+
+from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from asr_pipeline.domain.recording import Recording
+from asr_pipeline.domain.translation import SOURCE_LANGUAGE
+from asr_pipeline.engines.argos import ArgosTranslator
+from asr_pipeline.engines.audio import FFmpegDecoder
+from asr_pipeline.engines.recognizer import VoskTranscriber
+from asr_pipeline.engines.subtitle_files import SubtitleFileWriter
+from asr_pipeline.engines.voice_activity import WebRtcDetector
+from asr_pipeline.ports import FlowListener, RunContext
+from asr_pipeline.settings import Settings
+from asr_pipeline.steps.caption import CaptionRules
+from asr_pipeline.steps.flow import Flow, FlowRules, Tools
+from asr_pipeline.storage.database import open_database, upgrade
+from asr_pipeline.storage.layout import Layout
+from asr_pipeline.storage.memory import SqlTranslationMemory
+from asr_pipeline.storage.models import ModelStore, starter_dir
+from asr_pipeline.storage.originals import store_original
+from asr_pipeline.storage.records import SqlRecordStore
+
+SPANS_IN_FLIGHT_PER_WORKER = 2  # enough to keep a worker busy; few enough that short recordings get their turn
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """The product, put together: register files, and take recordings through the flow."""
+
+    settings: Settings
+    layout: Layout
+    database: Engine
+    store: SqlRecordStore
+    tools: Tools
+    rules: FlowRules
+    executor: Executor
+
+    @property
+    def database_name(self) -> str:
+        """The database's file or address, without its password."""
+        url = self.database.url
+        return url.database or "" if url.get_backend_name() == "sqlite" else url.render_as_string(hide_password=True)
+
+    def register(self, file: Path) -> Recording:
+        """Store a file's bytes and register it; bytes that are known give the recording they are.
+
+        Raises UnreadableAudio, LimitExceeded, StorageFull, TransientFailure, StoreUnavailable.
+        """
+        recording = store_original(
+            file, self.layout, max_bytes=self.settings.max_size_bytes, known=self.store.find_by_sha256
+        )
+        self.store.register([recording])
+        return recording
+
+    def flow(self, listener: FlowListener, run: RunContext) -> Flow:
+        """Make a flow for one run."""
+        return Flow(self.tools, self.rules, self.executor, listener, run)
+
+    def preload(self) -> None:
+        """Load both models now. Raises ModelMissing."""
+        self.tools.transcriber.preload()
+        for language in self.rules.target_languages:
+            self.tools.translator.preload(SOURCE_LANGUAGE, language)
+
+    def close(self) -> None:
+        """Stop the threads and close the database's connections."""
+        self.executor.shutdown(cancel_futures=True)
+        self.database.dispose()
+
+
+def build_pipeline(settings: Settings) -> Pipeline:
+    """Put everything together; no model is loaded yet. Raises SetupError where something is missing."""
+    layout = Layout(settings.data_dir)
+    layout.ensure()
+    database = open_database(settings.sqlalchemy_url)
+    upgrade(database)
+    store = SqlRecordStore(database)
+    models = ModelStore(layout.models, starter_dir())
+    tools = Tools(
+        decoder=FFmpegDecoder(
+            channel_mode=settings.channels,
+            max_duration_s=settings.max_duration_s,
+            max_size_bytes=settings.max_size_bytes,
+        ),
+        detector=WebRtcDetector(
+            aggressiveness=settings.vad_aggressiveness,
+            min_pause_ms=settings.min_pause_ms,
+            padding_ms=settings.speech_pad_ms,
+            max_segment_s=settings.max_segment_s,
+        ),
+        transcriber=VoskTranscriber(models.resolve_vosk(settings.vosk_model), settings.recognizer_chunk_bytes),
+        translator=ArgosTranslator(
+            packages=tuple(models.resolve_translation_packages(settings.argos_packages)),
+            beam_size=settings.beam_size,
+            batch_tokens=settings.translation_batch_tokens,
+            threads=settings.workers,
+        ),
+        subtitle_writer=SubtitleFileWriter(),
+        store=store,
+        memory=SqlTranslationMemory(database),
+        files=layout,
+    )
+    return Pipeline(
+        settings, layout, database, store, tools, _rules(settings), ThreadPoolExecutor(settings.workers, "engine")
+    )
+
+
+@contextmanager
+def open_pipeline(settings: Settings) -> Iterator[Pipeline]:
+    """Put everything together, and close it at the end."""
+    pipeline = build_pipeline(settings)
+    try:
+        yield pipeline
+    finally:
+        pipeline.close()
+
+
+def _rules(settings: Settings) -> FlowRules:
+    return FlowRules(
+        target_languages=settings.target_languages,
+        caption_rules=CaptionRules(
+            max_line_chars=settings.subtitle_line_chars,
+            max_lines=settings.subtitle_lines,
+            max_chars_per_s=settings.subtitle_chars_per_s,
+            digits=settings.persian_digits,
+        ),
+        allow_silent=settings.allow_silent,
+        span_target_s=settings.span_target_s,
+        recordings_in_flight=settings.recordings_in_flight,
+        spans_in_flight=settings.workers * SPANS_IN_FLIGHT_PER_WORKER,
+        batch_sentences=settings.translation_batch_sentences,
+        attempts=settings.attempts,
+    )
