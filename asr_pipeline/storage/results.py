@@ -1,6 +1,6 @@
 """What the stages found, as rows: each `put_` replaces a recording's rows, each `get_` makes values of them again."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 
 import sqlalchemy as sa
@@ -194,12 +194,12 @@ def get_subtitles(connection: Connection, number: int) -> list[SubtitleFile]:
     return [SubtitleFile(row.language, SubtitleFormat(row.format), row.path, row.cue_count) for row in sorted(rows)]
 
 
-def _replace(connection: Connection, table: sa.Table, number: int, rows: list[dict[str, object]]) -> None:
+def _replace(connection: Connection, table: sa.Table, number: int, rows: Sequence[Mapping[str, object]]) -> None:
     connection.execute(sa.delete(table).where(table.c.recording_number == number))
     _insert(connection, table, rows)
 
 
-def _insert(connection: Connection, table: sa.Table, rows: list[dict[str, object]]) -> None:
+def _insert(connection: Connection, table: sa.Table, rows: Sequence[Mapping[str, object]]) -> None:
     """Insert rows in bulk; the drivers cut them so that no limit on variables is met."""
     if rows:
         connection.execute(sa.insert(table), rows)
