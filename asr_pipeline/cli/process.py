@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 # What a folder is searched for. A file that is named on the command line is taken whatever its suffix.
 AUDIO_SUFFIXES = frozenset(
-    [".wav", ".flac", ".mp3", ".m4a", ".mp4", ".aac", ".ogg", ".oga", ".opus", ".webm", ".mkv", ".mka", ".wma", ".aif", ".aiff", ".au", ".caf", ".amr", ".mov", ".3gp"]
+    {".wav", ".flac", ".mp3", ".m4a", ".mp4", ".aac", ".ogg", ".oga", ".opus", ".webm", ".mkv", ".mka", ".wma"}
+    | {".aif", ".aiff", ".au", ".caf", ".amr", ".mov", ".3gp"}
 )
 
 

@@ -10,7 +10,7 @@ from rich.table import Table
 from asr_pipeline.cli.console import output
 from asr_pipeline.domain.subtitle import SubtitleFormat
 from asr_pipeline.storage.atomic import write_text
-from asr_pipeline.storage.export import transcript_json, transcript_text
+from asr_pipeline.storage.documents import transcript_json, transcript_text
 
 if TYPE_CHECKING:
     from asr_pipeline.cli.process import Format, Outcome

@@ -1,0 +1,254 @@
+"""Fakes behind the ports: they force faults and orders that real engines won't give on demand."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from asr_pipeline.domain.audio import AudioInfo
+from asr_pipeline.domain.errors import PermanentFailure, PipelineError
+from asr_pipeline.domain.recording import Recording, RecordingState
+from asr_pipeline.domain.results import RecordingResults
+from asr_pipeline.domain.segment import Segment, Span
+from asr_pipeline.domain.stage import Stage
+from asr_pipeline.domain.subtitle import SubtitleFile, SubtitleFormat
+from asr_pipeline.domain.transcript import Transcript, Utterance, Word
+from asr_pipeline.domain.translation import TranslationSet
+from asr_pipeline.ports import EngineVersion, RecordingRow, RunContext
+
+Fault = Callable[[str], None]
+
+
+def no_fault(_: str) -> None:
+    """Let everything pass."""
+
+
+def recording(name: str) -> Recording:
+    """Give a recording whose id is its name: fakes read it from paths."""
+    return Recording(recording_id=name, sha256=f"{name:0>64}", size_bytes=1, name=f"{name}.wav", source=name)
+
+
+@dataclass
+class FakeFiles:
+    """Paths that end with the recording's id; nothing is written."""
+
+    def source_of(self, recording: Recording) -> Path:
+        return Path("source") / recording.source
+
+    def audio_of(self, recording_id: str) -> Path:
+        return Path("audio") / recording_id
+
+    def subtitle_of(self, recording_id: str, language: str, file_format: SubtitleFormat) -> Path:
+        return Path("results") / f"{recording_id}.{language}.{file_format}"
+
+    def relative(self, path: Path) -> str:
+        return str(path)
+
+
+@dataclass
+class FakeDecoder:
+    """Decodes anything; `fault` may raise by the source's name."""
+
+    duration_s: float = 60.0
+    fault: Fault = no_fault
+    decoded: list[str] = field(default_factory=list)
+
+    def decode(self, source: Path, destination: Path) -> AudioInfo:
+        self.fault(source.name)
+        self.decoded.append(source.name)
+        return AudioInfo(str(destination), self.duration_s, "wav", "pcm", 16_000, 1, 1, -3.0, -20.0, 0, ())
+
+
+@dataclass
+class FakeDetector:
+    """Finds `count` segments of one second, two seconds apart."""
+
+    count: int = 4
+
+    def detect(self, audio: Path) -> list[Segment]:
+        return [Segment(i, 0, 2.0 * i, 2.0 * i + 1) for i in range(self.count)] if "silent" not in audio.name else []
+
+
+@dataclass
+class FakeTranscriber:
+    """Hears one utterance a segment: "<recording> <segment>". `delay_s` of a span decides what finishes first."""
+
+    delay_s: Callable[[Span], float] = lambda _: 0.0
+    fault: Fault = no_fault
+    chunk_bytes: int = 8000
+    running: int = 0
+    most_running: Counter[str] = field(default_factory=Counter)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def version(self) -> EngineVersion:
+        return EngineVersion("fake", "ears", "1")
+
+    def preload(self) -> None:
+        """Have nothing to load."""
+
+    def transcribe(self, audio: Path, span: Span) -> list[Utterance]:
+        with self._lock:
+            self.running += 1
+            self.most_running["spans"] = max(self.most_running["spans"], self.running)
+        try:
+            time.sleep(self.delay_s(span))
+            self.fault(audio.name)
+            return [
+                Utterance(
+                    0,
+                    segment.channel,
+                    (
+                        Word(audio.name, segment.start_s, segment.start_s + 0.4, 0.9),
+                        Word(str(segment.index), segment.start_s + 0.5, segment.end_s, 0.8),
+                    ),
+                )
+                for segment in span.segments
+            ]
+        finally:
+            with self._lock:
+                self.running -= 1
+
+
+@dataclass
+class FakeTranslator:
+    """Translates "x" to "fa:x", and keeps each batch. `fault` may raise by sentence."""
+
+    fault: Fault = no_fault
+    batches: list[list[str]] = field(default_factory=list)
+
+    def version(self, source: str, target: str) -> EngineVersion:
+        return EngineVersion("fake", f"{source}-{target}", "1")
+
+    def preload(self, source: str, target: str) -> None:
+        """Have nothing to load."""
+
+    def translate(self, sentences: Sequence[str], *, source: str, target: str) -> list[str]:
+        assert source == "en"
+        self.batches.append(list(sentences))
+        for sentence in sentences:
+            self.fault(sentence)
+        return [f"{target}:{sentence}" for sentence in sentences]
+
+
+@dataclass
+class FakeMemory:
+    """Remembers in a dict."""
+
+    known: dict[tuple[str, str, str, EngineVersion], str] = field(default_factory=dict)
+
+    def recall(self, sentences: Sequence[str], source: str, target: str, version: EngineVersion) -> dict[str, str]:
+        keys = {sentence: (sentence, source, target, version) for sentence in sentences}
+        return {sentence: self.known[key] for sentence, key in keys.items() if key in self.known}
+
+    def remember(self, pairs: Mapping[str, str], source: str, target: str, version: EngineVersion) -> None:
+        self.known |= {(sentence, source, target, version): text for sentence, text in pairs.items()}
+
+
+@dataclass
+class FakeStore:
+    """Keeps results in dicts; `fault` may raise by (method, recording) before anything is kept."""
+
+    fault: Callable[[str, str], None] = lambda _method, _recording_id: None
+    recordings: dict[str, Recording] = field(default_factory=dict)
+    results: dict[str, dict[Stage, object]] = field(default_factory=dict)
+    failures: dict[str, tuple[Stage, PipelineError]] = field(default_factory=dict)
+    commits: list[tuple[str, Stage, str]] = field(default_factory=list)
+
+    def register(self, recordings: Iterable[Recording]) -> None:
+        for one in recordings:
+            self.recordings.setdefault(one.recording_id, one)
+            self.results.setdefault(one.recording_id, {})
+
+    def find_by_sha256(self, sha256: str) -> Recording | None:
+        return next((one for one in self.recordings.values() if one.sha256 == sha256), None)
+
+    def recording(self, recording_id: str) -> Recording:
+        return self.recordings[recording_id]
+
+    def _save(self, recording_id: str, stage: Stage, result: object, run: RunContext) -> None:
+        self.fault(f"save_{stage}", recording_id)
+        self.results[recording_id][stage] = result
+        self.failures.pop(recording_id, None)
+        self.commits.append((recording_id, stage, run.root_run_id))
+
+    def save_audio(self, recording_id: str, audio: AudioInfo, run: RunContext) -> None:
+        self._save(recording_id, Stage.RAW_AUDIO, audio, run)
+
+    def audio(self, recording_id: str) -> AudioInfo | None:
+        return self.results[recording_id].get(Stage.RAW_AUDIO)  # type: ignore[return-value]
+
+    def save_segments(self, recording_id: str, segments: Sequence[Segment], run: RunContext) -> None:
+        self._save(recording_id, Stage.SEGMENTS, list(segments), run)
+
+    def segments(self, recording_id: str) -> list[Segment]:
+        return self.results[recording_id].get(Stage.SEGMENTS, [])  # type: ignore[return-value]
+
+    def save_transcript(self, transcript: Transcript, run: RunContext) -> None:
+        self._save(transcript.recording_id, Stage.TRANSCRIPTS, transcript, run)
+
+    def transcript(self, recording_id: str) -> Transcript | None:
+        return self.results[recording_id].get(Stage.TRANSCRIPTS)  # type: ignore[return-value]
+
+    def save_translations(self, sets: Sequence[TranslationSet], run: RunContext) -> None:
+        self._save(sets[0].recording_id, Stage.TRANSLATIONS, list(sets), run)
+
+    def translations(self, recording_id: str) -> list[TranslationSet]:
+        return self.results[recording_id].get(Stage.TRANSLATIONS, [])  # type: ignore[return-value]
+
+    def save_subtitles(self, recording_id: str, files: Sequence[SubtitleFile], run: RunContext) -> None:
+        self._save(recording_id, Stage.SUBTITLES, list(files), run)
+
+    def subtitles(self, recording_id: str) -> list[SubtitleFile]:
+        return self.results[recording_id].get(Stage.SUBTITLES, [])  # type: ignore[return-value]
+
+    def save_failure(self, recording_id: str, stage: Stage, error: PipelineError, run: RunContext) -> None:  # noqa: ARG002
+        self.fault("save_failure", recording_id)
+        self.failures[recording_id] = (stage, error)
+
+    def stages_done(self, recording_ids: Sequence[str]) -> Mapping[str, frozenset[Stage]]:
+        return {one: frozenset(self.results.get(one, {})) for one in recording_ids}
+
+    def stages_done_in(self, root_run_id: str) -> frozenset[tuple[str, Stage]]:
+        return frozenset((one, stage) for one, stage, root in self.commits if root == root_run_id)
+
+    def _state(self, recording_id: str) -> RecordingState:
+        if recording_id in self.failures:
+            permanent = isinstance(self.failures[recording_id][1], PermanentFailure)
+            return RecordingState.QUARANTINED if permanent else RecordingState.FAILED
+        return RecordingState.DONE if len(self.results[recording_id]) == len(Stage) else RecordingState.IN_PROGRESS
+
+    def count_by_state(self) -> Mapping[RecordingState, int]:
+        counts = Counter(self._state(one) for one in self.recordings)
+        return {state: counts[state] for state in RecordingState}
+
+    def rows(
+        self, recording_ids: Sequence[str] | None = None, *, state: RecordingState | None = None
+    ) -> list[RecordingRow]:
+        wanted = self.recordings if recording_ids is None else recording_ids
+        rows = [
+            RecordingRow(self.recordings[one], self._state(one), None, None, None, None, None)
+            for one in wanted
+            if one in self.recordings
+        ]
+        return [row for row in rows if state is None or row.state is state]
+
+
+@dataclass
+class FakeListener:
+    """Keeps what it hears."""
+
+    done: list[tuple[str, Stage]] = field(default_factory=list)
+    failed: list[tuple[str, Stage]] = field(default_factory=list)
+    speech_s: float = 0.0
+
+    def speech_recognised(self, recording_id: str, speech_s: float) -> None:  # noqa: ARG002
+        self.speech_s += speech_s
+
+    def stage_done(self, stage: Stage, results: RecordingResults) -> None:
+        self.done.append((results.recording.recording_id, stage))
+
+    def recording_failed(self, recording_id: str, stage: Stage, error: PipelineError) -> None:  # noqa: ARG002
+        self.failed.append((recording_id, stage))

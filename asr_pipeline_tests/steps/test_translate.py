@@ -1,0 +1,96 @@
+"""The batcher: sentences of many recordings together, one result to each."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asr_pipeline.domain.errors import EngineFailed
+from asr_pipeline.steps.translate import SentenceBatcher
+
+
+class Batches:
+    """Translates to upper case, keeps each batch, and fails on "bad"."""
+
+    def __init__(self) -> None:
+        self.seen: list[list[str]] = []
+
+    async def __call__(self, sentences: Sequence[str], language: str) -> list[str]:
+        await asyncio.sleep(0)
+        self.seen.append(list(sentences))
+        if "bad" in sentences:
+            raise EngineFailed("engine", expected="text", found="bad", remedy="none")
+        return [f"{language}:{sentence.upper()}" for sentence in sentences]
+
+
+@given(st.lists(st.lists(st.text(max_size=3), max_size=8), max_size=8), st.integers(1, 10))
+def test_every_sentence_gets_its_own_result(recordings: list[list[str]], batch_sentences: int) -> None:
+    batches = Batches()
+
+    async def run() -> list[list[str]]:
+        batcher = SentenceBatcher(batches, batch_sentences=batch_sentences)
+
+        async def one(sentences: list[str]) -> list[str]:
+            with batcher.producer():
+                await asyncio.sleep(0)
+            return await batcher.translate(sentences, "fa")
+
+        return await asyncio.gather(*(one(sentences) for sentences in recordings))
+
+    results = asyncio.run(run())
+    assert results == [[f"fa:{s.upper()}" for s in sentences] for sentences in recordings]
+
+
+def test_nothing_waits_for_ever_once_nobody_can_add() -> None:
+    batches = Batches()
+
+    async def run() -> list[str]:
+        batcher = SentenceBatcher(batches, batch_sentences=1000)
+        with batcher.producer():
+            waiting = asyncio.ensure_future(batcher.translate(["a", "b"], "fa"))
+            await asyncio.sleep(0.01)
+            assert not waiting.done()
+        return await waiting
+
+    assert asyncio.run(run()) == ["fa:A", "fa:B"]
+    assert batches.seen == [["a", "b"]]
+
+
+def test_equal_sentences_that_wait_together_are_translated_once() -> None:
+    batches = Batches()
+
+    async def run() -> list[list[str]]:
+        batcher = SentenceBatcher(batches, batch_sentences=1000)
+        with batcher.producer():
+            tasks = [asyncio.ensure_future(batcher.translate(["same", "same"], "fa")) for _ in range(3)]
+            await asyncio.sleep(0)
+        return await asyncio.gather(*tasks)
+
+    assert asyncio.run(run()) == [["fa:SAME", "fa:SAME"]] * 3
+    assert batches.seen == [["same"]]
+
+
+def test_a_sentence_that_fails_fails_alone() -> None:
+    async def run() -> list[object]:
+        batcher = SentenceBatcher(Batches(), batch_sentences=1000)
+        with batcher.producer():
+            tasks = [asyncio.ensure_future(batcher.translate([s], "fa")) for s in ("a", "b", "bad", "c", "d")]
+            await asyncio.sleep(0)
+        return list(await asyncio.gather(*tasks, return_exceptions=True))
+
+    a, b, bad, c, d = asyncio.run(run())
+    assert (a, b, c, d) == (["fa:A"], ["fa:B"], ["fa:C"], ["fa:D"])
+    assert isinstance(bad, EngineFailed)
+
+
+def test_an_engine_that_loses_a_sentence_is_found_out() -> None:
+    async def loses_one(sentences: Sequence[str], language: str) -> list[str]:  # noqa: ARG001
+        return list(sentences[1:])
+
+    async def run() -> None:
+        await SentenceBatcher(loses_one, batch_sentences=1).translate(["a"], "fa")
+
+    with pytest.raises(EngineFailed, match="expected 1 results, found 0"):
+        asyncio.run(run())
