@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from asr_pipeline.domain.errors import SettingInvalid
-from asr_pipeline.domain.recording import HASH_PREFIX_CHARS
+from asr_pipeline.domain.recording import HASH_PREFIX_CHARS, Recording
 from asr_pipeline.domain.subtitle import SubtitleFormat
 
 SHARD_CHARS = 2  # 256 folders: about 400 entries in each at 100,000 recordings
@@ -82,6 +82,10 @@ class Layout:
         suffix = Path(name).suffix.lower()
         kept = suffix if _SAFE_SUFFIX.fullmatch(suffix) else ""
         return self.originals / sha256[:SHARD_CHARS] / f"{sha256}{kept}"
+
+    def source_of(self, recording: Recording) -> Path:
+        """Where a registered recording's original lies."""
+        return self.absolute(recording.source)
 
     def audio_of(self, recording_id: str) -> Path:
         """Canonical audio of a recording (FLAC)."""
