@@ -14,7 +14,6 @@ from asr_pipeline.settings import Settings, load_settings
 from asr_pipeline.storage.catalogue import DEFAULT_NAMES, OfficialModel, official
 from asr_pipeline.storage.layout import Layout
 from asr_pipeline.storage.models import FIND_FAULT, ModelStatus, ModelStore, starter_dir
-from asr_pipeline.storage.pull import PullListener, pull
 
 app = typer.Typer(
     help="Speech and translation models: what is here, what is in use, and fetching the official ones.",
@@ -83,6 +82,8 @@ def pull_models(
 
 
 def _pull(model: OfficialModel, layout: Layout, mirror: str | None) -> None:
+    from asr_pipeline.storage.pull import PullListener, pull  # noqa: PLC0415 - `--help` should not wait for requests
+
     with _progress_bar() as bar:
         downloading = bar.add_task(f"{model.name}: downloading", total=None, visible=False)
         checking = bar.add_task(f"{model.name}: checking", total=None, visible=False)

@@ -63,6 +63,11 @@ class ArgosTranslator:
             ),
         )
 
+    def preload(self, source: str, target: str) -> None:
+        """Load the models of a pair of languages now. Raises ModelMissing where one can't be loaded."""
+        for package in self._route(source, target):
+            _load(package.package_path, self.threads)
+
     def translate(self, sentences: Sequence[str], *, source: str, target: str) -> list[str]:
         """Translate many sentences at once: one result to each, in their order; equal ones are translated once."""
         results = {sentence: sentence.strip() for sentence in sentences}

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,7 +107,7 @@ class ModelStore:
                 path, model.kind, "official", in_use=path in used, summary=model.summary, about_bytes=model.about_bytes
             )
             for model in CATALOGUE
-            if (path := self.models_dir / model.name)
+            for path in (self.models_dir / model.name,)
         }
         for kind, name in ((ModelKind.VOSK, STARTER_VOSK), (ModelKind.ARGOS, STARTER_ARGOS)):
             path = self.starter_dir / name
@@ -131,14 +132,13 @@ class ModelStore:
         return self.starter_dir / STARTER_VOSK
 
     def _default_packages(self) -> list[Path]:
-        """Official packages that were pulled, then those put into the models folder by hand, then the starter."""
-        official = [self.models_dir / model.name for model in CATALOGUE if model.kind is ModelKind.ARGOS]
-        found = [path for path in official if path.is_dir()]
+        """Official packages that were pulled, those put into the models folder by hand, the starter: one a pair."""
+        found = [self.models_dir / model.name for model in CATALOGUE if model.kind is ModelKind.ARGOS]
         if self.models_dir.is_dir():
-            here = (path for path in self.models_dir.iterdir() if not path.name.startswith(".") and path not in found)
+            here = (path for path in self.models_dir.iterdir() if not path.name.startswith("."))
             found += sorted(path for path in here if path.suffix == PACKAGE_SUFFIX or (path / "metadata.json").exists())
-        starter = self.starter_dir / STARTER_ARGOS
-        return [*found, starter] if starter.exists() or not found else found
+        found = [*filter(Path.exists, found), self.starter_dir / STARTER_ARGOS]
+        return list({_pair(path) or path: path for path in reversed(found)}.values())[::-1]
 
     def _own_vosk(self) -> list[Path]:
         here = self.models_dir.iterdir() if self.models_dir.is_dir() else ()
@@ -183,6 +183,20 @@ class ModelStore:
             found=fault,
             remedy=f"Run `asr-pipeline models pull {name}`, or set {setting}.",
         )
+
+
+def _pair(package: Path) -> tuple[str, str] | None:
+    """Give the languages of a package, folder or archive, or None where it does not tell: using it tells why."""
+    try:
+        if package.is_dir():
+            metadata = json.loads((package / "metadata.json").read_text(encoding="utf-8"))
+        else:
+            with zipfile.ZipFile(package) as archive:
+                name = min((name for name in archive.namelist() if name.endswith("metadata.json")), key=len)
+                metadata = json.loads(archive.read(name))
+        return str(metadata["from_code"]), str(metadata["to_code"])
+    except (OSError, ValueError, LookupError, TypeError, zipfile.BadZipFile):
+        return None
 
 
 def _default_name(kind: ModelKind) -> str:
