@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from asr_pipeline.domain.audio import AudioInfo
+from asr_pipeline.domain.cue import Cue
 from asr_pipeline.domain.errors import PipelineError
 from asr_pipeline.domain.recording import Recording, RecordingState
 from asr_pipeline.domain.results import RecordingResults
@@ -215,6 +216,19 @@ class Files(Protocol):
 
     def subtitle_of(self, recording_id: str, language: str, file_format: SubtitleFormat) -> Path:
         """Give the path of a subtitle file."""
+        ...
+
+
+class SubtitleWriter(Protocol):
+    """Writes cues in the formats that players read."""
+
+    def write(
+        self, destination: Path, cues: Sequence[Cue], *, file_format: SubtitleFormat, languages: Sequence[str]
+    ) -> None:
+        """Write a file, whole or not at all. `languages` are those of its cues, in their order; there may be no cue.
+
+        Raises StorageFull where there is no room.
+        """
         ...
 
 
