@@ -1,11 +1,18 @@
 """Fixtures that several parts share."""
 
 import os
+import shutil
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
+
+from asr_pipeline.storage.database import open_database, sqlite_url, upgrade
+from asr_pipeline_tests.postgres import postgres_server
 
 # A shared machine may be slow at any moment: that is no finding.
 hypothesis_settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -32,3 +39,75 @@ def samples() -> Path:
 def starter_models() -> Path:
     """Folder of the starter models."""
     return REPOSITORY / "models" / "starter"
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """Address of a PostgreSQL server that is started for these tests, as its superuser."""
+    with postgres_server() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def _postgres_template(postgres_url: str) -> str:
+    """Name of a database with all tables, to copy."""
+    _run_sql(postgres_url, "CREATE DATABASE template_with_tables")
+    _make_tables(sa.make_url(postgres_url).set(database="template_with_tables"))
+    return "template_with_tables"
+
+
+@pytest.fixture(scope="session")
+def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a SQLite file with all tables, to copy."""
+    file = tmp_path_factory.mktemp("sqlite") / "template.db"
+    _make_tables(sqlite_url(file))
+    return file
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Address of a fresh database whose tables are up to date, once on SQLite and once on PostgreSQL."""
+    if request.param == "sqlite":
+        file = tmp_path / "asr_pipeline.db"
+        shutil.copy(request.getfixturevalue("_sqlite_template"), file)
+        yield f"sqlite:///{file}"
+    else:
+        yield from _postgres_database(request, request.getfixturevalue("_postgres_template"))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Address of a fresh database without tables, once on SQLite and once on PostgreSQL."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'empty.db'}"
+    else:
+        yield from _postgres_database(request, "template0")
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[sa.Engine]:
+    """Give an engine of a fresh database."""
+    engine = open_database(database_url)
+    yield engine
+    engine.dispose()
+
+
+def _postgres_database(request: pytest.FixtureRequest, template: str) -> Iterator[str]:
+    server: str = request.getfixturevalue("postgres_url")
+    name = f"test_{uuid.uuid4().hex}"
+    _run_sql(server, f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield sa.make_url(server).set(database=name).render_as_string(hide_password=False)
+    _run_sql(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _run_sql(url: str, statement: str) -> None:
+    """Run what PostgreSQL allows only outside a transaction."""
+    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+    with engine.connect() as connection:
+        connection.exec_driver_sql(statement)
+
+
+def _make_tables(url: sa.URL) -> None:
+    engine = open_database(url)
+    upgrade(engine)
+    engine.dispose()
