@@ -19,6 +19,7 @@ from asr_pipeline.ports import FlowListener, RunContext
 from asr_pipeline.settings import Settings
 from asr_pipeline.steps.caption import CaptionRules
 from asr_pipeline.steps.flow import Flow, FlowRules, Tools
+from asr_pipeline.storage.atomic import write_text
 from asr_pipeline.storage.database import open_database, upgrade
 from asr_pipeline.storage.layout import Layout
 from asr_pipeline.storage.memory import SqlTranslationMemory
@@ -101,7 +102,7 @@ def build_pipeline(settings: Settings) -> Pipeline:
             batch_tokens=settings.translation_batch_tokens,
             threads=settings.workers,
         ),
-        subtitle_writer=SubtitleFileWriter(),
+        subtitle_writer=SubtitleFileWriter(write_text),
         store=store,
         memory=SqlTranslationMemory(database),
         files=layout,
@@ -128,7 +129,7 @@ def _rules(settings: Settings) -> FlowRules:
             max_line_chars=settings.subtitle_line_chars,
             max_lines=settings.subtitle_lines,
             max_chars_per_s=settings.subtitle_chars_per_s,
-            digits=settings.persian_digits,
+            persian_digits=settings.persian_digits,
         ),
         allow_silent=settings.allow_silent,
         span_target_s=settings.span_target_s,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from asr_pipeline.domain.audio import AudioInfo
+from asr_pipeline.domain.cue import Cue
 from asr_pipeline.domain.errors import PermanentFailure, PipelineError
 from asr_pipeline.domain.recording import Recording, RecordingState
 from asr_pipeline.domain.results import RecordingResults
@@ -131,6 +132,20 @@ class FakeTranslator:
         for sentence in sentences:
             self.fault(sentence)
         return [f"{target}:{sentence}" for sentence in sentences]
+
+
+@dataclass
+class FakeSubtitleWriter:
+    """Keeps cues by path."""
+
+    written: dict[Path, list[Cue]] = field(default_factory=dict)
+
+    def write(
+        self, destination: Path, cues: Sequence[Cue], *, file_format: SubtitleFormat, languages: Sequence[str]
+    ) -> None:
+        assert destination.suffix == f".{file_format}"
+        assert languages
+        self.written[destination] = list(cues)
 
 
 @dataclass

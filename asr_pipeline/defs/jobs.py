@@ -9,27 +9,26 @@ from asr_pipeline.domain.stage import Stage
 executor = dg.in_process_executor
 
 
-def _job(name: str, *stages: Stage, description: str) -> dg.UnresolvedAssetJobDefinition:
-    return dg.define_asset_job(
-        name,
-        selection=dg.AssetSelection.assets(*(stage.value for stage in stages)),
-        partitions_def=recordings,
-        description=description,
-        executor_def=executor,
-    )
-
-
-process_recordings = _job(
-    "process_recordings", *Stage, description="All stages: from a registered recording to its subtitles."
+process_recordings = dg.define_asset_job(
+    "process_recordings",
+    selection=[stage.value for stage in Stage],
+    partitions_def=recordings,
+    description="All stages: from a registered recording to its subtitles.",
+    executor_def=executor,
 )
-translate_recordings = _job(
+translate_recordings = dg.define_asset_job(
     "translate_recordings",
-    Stage.TRANSLATIONS,
-    Stage.SUBTITLES,
+    selection=[Stage.TRANSLATIONS.value, Stage.SUBTITLES.value],
+    partitions_def=recordings,
     description="Translations anew, and the subtitles made from them; nothing is recognised again.",
+    executor_def=executor,
 )
-caption_recordings = _job(
-    "caption_recordings", Stage.SUBTITLES, description="Subtitles anew, from the translations there are."
+caption_recordings = dg.define_asset_job(
+    "caption_recordings",
+    selection=[Stage.SUBTITLES.value],
+    partitions_def=recordings,
+    description="Subtitles anew, from the translations there are.",
+    executor_def=executor,
 )
 
 JOBS = [process_recordings, translate_recordings, caption_recordings]

@@ -236,6 +236,7 @@ class Flow:
                     duration_s=_made(results.audio, Stage.RAW_AUDIO, recording).duration_s,
                     writer=tools.subtitle_writer,
                     path_for=partial(tools.files.subtitle_of, recording_id),
+                    relative=tools.files.relative,
                 )
                 tools.store.save_subtitles(recording_id, results.subtitles, run)
 
