@@ -1,7 +1,7 @@
 """`asr-pipeline models`: which models are here and in use, and fetching the official ones."""
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -14,6 +14,9 @@ from asr_pipeline.settings import Settings, load_settings
 from asr_pipeline.storage.catalogue import DEFAULT_NAMES, OfficialModel, official
 from asr_pipeline.storage.layout import Layout
 from asr_pipeline.storage.models import FIND_FAULT, ModelStatus, ModelStore, starter_dir
+
+if TYPE_CHECKING:
+    from stamina.instrumentation import RetryDetails
 
 app = typer.Typer(
     help="Speech and translation models: what is here, what is in use, and fetching the official ones.",
@@ -68,6 +71,9 @@ def pull_models(
 
     Examples: `asr-pipeline models pull`, `asr-pipeline models pull vosk-model-en-us-0.22 --mirror /media/usb`
     """
+    from stamina.instrumentation import set_on_retry_hooks  # noqa: PLC0415 - as below
+
+    set_on_retry_hooks([_tell_of_retry])  # its own way is a log line on standard output
     chosen = [official(name) for name in names or DEFAULT_NAMES]
     layout = _layout(load_settings())
     failed = 0
@@ -99,6 +105,12 @@ def _pull(model: OfficialModel, layout: Layout, mirror: str | None) -> None:
         markup=False,
         soft_wrap=True,
     )
+
+
+def _tell_of_retry(details: "RetryDetails") -> None:
+    """Say that a download stopped and goes on; what stopped it is told if it never ends."""
+    found = getattr(details.caused_by, "found", details.caused_by)
+    errors.print(f"{escape(str(found))}; trying again in {details.wait_for:.0f} s …", highlight=False, soft_wrap=True)
 
 
 def _progress_bar() -> Progress:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from asr_pipeline.storage.atomic import storage_errors, write_text
 
 CONNECT_TIMEOUT_S = 15
 READ_TIMEOUT_S = 60
-_CHUNK_BYTES = 2**18
+_CHUNK_BYTES = 2**16  # at most this much is lost where a connection is cut
 _TRY_AGAIN_STATUS = frozenset({408, 425, 429})  # and 5xx
 _RESUME_REMEDY = "Run the command again: what has arrived is kept and the download goes on from there."
 
@@ -37,24 +38,38 @@ def fetch(url: str, part: Path, *, size_bytes: int | None, progress: Progress, r
     SetupError where the address is wrong or gives another file, StorageFull where there is no room.
     """
     retries = retries or Retries()
+    most_bytes = 0
     with requests.Session() as session, storage_errors(part.parent):
         part.parent.mkdir(parents=True, exist_ok=True)
-        for attempt in stamina.retry_context(
-            on=_may_pass,
-            attempts=retries.attempts,
-            timeout=None,
-            wait_initial=retries.wait_s,
-            wait_max=retries.wait_max_s,
-            wait_jitter=retries.wait_s,
-        ):
-            with attempt:
-                _go_on(session, url, part, size_bytes, progress)
+        while True:
+            try:
+                _try(partial(_go_on, session, url, part, size_bytes, progress), retries)
+            except TransientFailure as error:
+                have = part.stat().st_size if part.exists() else 0
+                if isinstance(error, StorageFull) or have <= most_bytes:
+                    raise
+                most_bytes = have
+            else:
+                return
 
 
 def discard(part: Path) -> None:
     """Remove a download and what is noted about it: the next one starts afresh."""
     part.unlink(missing_ok=True)
     _note_path(part).unlink(missing_ok=True)
+
+
+def _try(go_on: Callable[[], None], retries: Retries) -> None:
+    for attempt in stamina.retry_context(
+        on=_may_pass,
+        attempts=retries.attempts,
+        timeout=None,
+        wait_initial=retries.wait_s,
+        wait_max=retries.wait_max_s,
+        wait_jitter=retries.wait_s,
+    ):
+        with attempt:
+            go_on()
 
 
 def _may_pass(error: Exception) -> bool:
@@ -82,7 +97,9 @@ def _go_on(session: requests.Session, url: str, part: Path, size_bytes: int | No
             new_note = {"url": url, "total_bytes": total_bytes, "validator": _validator(response)}
             write_text(_note_path(part), json.dumps(new_note))
             _receive(response, part, have, total_bytes, progress)
-    except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
+    except requests.exceptions.ChunkedEncodingError as error:
+        raise _interrupted(url, f"a cut connection, {part.stat().st_size} bytes in") from error
+    except (requests.ConnectionError, requests.Timeout) as error:
         raise _interrupted(url, f"{type(error).__name__}: {error}") from error
     except requests.RequestException as error:
         raise SetupError(

@@ -138,7 +138,10 @@ class ModelStore:
             here = (path for path in self.models_dir.iterdir() if not path.name.startswith("."))
             found += sorted(path for path in here if path.suffix == PACKAGE_SUFFIX or (path / "metadata.json").exists())
         found = [*filter(Path.exists, found), self.starter_dir / STARTER_ARGOS]
-        return list({_pair(path) or path: path for path in reversed(found)}.values())[::-1]
+        first_of: dict[object, Path] = {}
+        for path in found:
+            first_of.setdefault(_pair(path) or path, path)
+        return list(first_of.values())
 
     def _own_vosk(self) -> list[Path]:
         here = self.models_dir.iterdir() if self.models_dir.is_dir() else ()

@@ -3,7 +3,6 @@
 import json
 import logging
 import random
-import resource
 import socket
 import subprocess
 import sys
@@ -14,10 +13,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from asr_pipeline.domain.errors import SetupError, StorageFull, TransientFailure
+from asr_pipeline.domain.errors import SetupError, TransientFailure
 from asr_pipeline.storage.download import Retries, discard, fetch
 from asr_pipeline_tests.mirror_server import Fault, MirrorServer, serve
 
+pytestmark = pytest.mark.fault
 CONTENT = random.Random(1).randbytes(1_000_000)  # noqa: S311 - repeatable bytes
 QUICK = Retries(attempts=4, wait_s=0.001, wait_max_s=0.002)
 ONCE = Retries(attempts=1)
@@ -60,23 +60,35 @@ def test_a_cut_connection_is_resumed_within_one_call(mirror: MirrorServer, tmp_p
     get(mirror, part)
 
     assert part.read_bytes() == CONTENT
-    ranges = [wanted for _, wanted in mirror.requests]
-    assert ranges == [None, "bytes=300000-", "bytes=600000-"]
+    asked_from = [int(wanted[6:-1]) if wanted else 0 for _, wanted in mirror.requests]
+    assert asked_from[0] == 0
+    assert 230_000 < asked_from[1] <= 300_000
+    assert 460_000 < asked_from[2] <= 600_000
+
+
+def test_attempts_are_counted_anew_while_there_is_headway(mirror: MirrorServer, tmp_path: Path) -> None:
+    mirror.faults.extend([Fault(cut_after_bytes=100_000)] * 6)  # each adds one whole chunk
+
+    get(mirror, tmp_path / "model.part", retries=ONCE)
+
+    assert (tmp_path / "model.part").read_bytes() == CONTENT
 
 
 def test_a_later_call_resumes_what_an_earlier_one_left(mirror: MirrorServer, tmp_path: Path) -> None:
     part = tmp_path / "model.part"
     mirror.faults.append(Fault(cut_after_bytes=400_000))
-    with pytest.raises(TransientFailure, match="run the command again|Run the command again"):
+    mirror.faults.append(Fault(status=500))
+    with pytest.raises(TransientFailure, match="Run the command again"):
         get(mirror, part, retries=ONCE)
-    assert part.stat().st_size == 400_000
+    have = part.stat().st_size
+    assert 400_000 - 2**16 < have <= 400_000
 
     get(mirror, part, retries=ONCE)
 
     assert part.read_bytes() == CONTENT
-    assert mirror.requests[-1] == ("/model.zip", "bytes=400000-")
+    assert mirror.requests[-1] == ("/model.zip", f"bytes={have}-")
     get(mirror, part)
-    assert len(mirror.requests) == 2, "a whole file is not asked for again"
+    assert len(mirror.requests) == 3, "a whole file is not asked for again"
 
 
 @pytest.mark.parametrize("has_etags", [True, False])
@@ -86,6 +98,7 @@ def test_a_file_that_changed_in_between_is_fetched_anew(
     part = tmp_path / "model.part"
     mirror.has_etags = has_etags
     mirror.faults.append(Fault(cut_after_bytes=400_000))
+    mirror.faults.append(Fault(status=500))
     with pytest.raises(TransientFailure):
         get(mirror, part, retries=ONCE)
     mirror.files["model.zip"] = CONTENT[::-1] + b"longer"
@@ -99,6 +112,7 @@ def test_a_file_that_became_shorter_is_fetched_anew(mirror: MirrorServer, tmp_pa
     part = tmp_path / "model.part"
     mirror.has_etags = False
     mirror.faults.append(Fault(cut_after_bytes=400_000))
+    mirror.faults.append(Fault(status=500))
     with pytest.raises(TransientFailure):
         get(mirror, part, retries=ONCE)
     mirror.files["model.zip"] = b"short"
@@ -186,7 +200,6 @@ def test_an_address_that_is_none_is_told(tmp_path: Path) -> None:
         get(MirrorServer(url="http://"), tmp_path / "model.part")
 
 
-@pytest.mark.fault
 def test_a_full_disk_is_told_and_what_arrived_stays(mirror: MirrorServer, tmp_path: Path) -> None:
     program = f"""
 import resource
@@ -204,25 +217,19 @@ except StorageFull as error:
     assert "expected room to write" in done.stdout
     assert len(mirror.requests) == 1, "a full disk is no reason to ask again"
     assert (tmp_path / "model.part").stat().st_size <= 500_000
-    assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] != 500_000
     get(mirror, tmp_path / "model.part")
     assert (tmp_path / "model.part").read_bytes() == CONTENT
 
 
-def test_full_disk_is_an_error_of_its_own() -> None:
-    assert issubclass(StorageFull, TransientFailure)
-
-
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     cuts=st.lists(st.integers(0, 300_000), max_size=5),
-    knows_ranges=st.booleans(),
-    has_etags=st.booleans(),
+    server=st.tuples(st.booleans(), st.booleans()),
 )
 def test_whatever_is_cut_the_bytes_are_right_or_it_fails(
-    mirror: MirrorServer, tmp_path_factory: pytest.TempPathFactory, cuts: list[int], knows_ranges: bool, has_etags: bool
+    mirror: MirrorServer, tmp_path_factory: pytest.TempPathFactory, cuts: list[int], server: tuple[bool, bool]
 ) -> None:
-    mirror.knows_ranges, mirror.has_etags = knows_ranges, has_etags
+    mirror.knows_ranges, mirror.has_etags = server
     mirror.faults.clear()
     mirror.faults.extend(Fault(cut_after_bytes=cut) for cut in cuts)
     part = tmp_path_factory.mktemp("download") / "model.part"
