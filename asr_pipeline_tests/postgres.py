@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import psycopg2
+import sqlalchemy as sa
 
 START_MAX_S = 60
 STOP_MAX_S = 20
@@ -31,7 +31,19 @@ def postgres_server() -> Iterator[str]:
         user = _unprivileged(folder)
         binaries = _usable(_binaries(), folder, user)
         data = folder / "data"
-        initdb = [binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"]
+        initdb = [
+            str(binaries / "initdb"),
+            "-D",
+            str(data),
+            "-U",
+            "postgres",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--locale=C",
+            "-N",
+        ]
         made = subprocess.run(
             initdb, capture_output=True, text=True, check=False, cwd=folder, env=_environment(), **user
         )
@@ -47,8 +59,9 @@ def postgres_server() -> Iterator[str]:
                 **user,
             )
         try:
-            _wait_until_ready(server, folder)
-            yield f"postgresql+psycopg2://postgres@/postgres?host={folder}"
+            url = f"postgresql+psycopg2://postgres@/postgres?host={folder}"
+            _wait_until_ready(server, url, folder / "log")
+            yield url
         finally:
             server.send_signal(signal.SIGINT)  # "fast": disconnects clients
             try:
@@ -101,14 +114,15 @@ def _environment() -> dict[str, str]:
     return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
 
 
-def _wait_until_ready(server: "subprocess.Popen[bytes]", folder: Path) -> None:
+def _wait_until_ready(server: "subprocess.Popen[bytes]", url: str, log: Path) -> None:
+    engine = sa.create_engine(url, poolclass=sa.NullPool)
     deadline_s = time.monotonic() + START_MAX_S
     while True:
         try:
-            psycopg2.connect(host=str(folder), user="postgres", dbname="postgres").close()
-        except psycopg2.OperationalError as error:
+            engine.connect().close()
+        except sa.exc.OperationalError as error:
             if server.poll() is not None or time.monotonic() > deadline_s:
-                raise AssertionError((folder / "log").read_text()) from error
+                raise AssertionError(log.read_text()) from error
             time.sleep(0.05)
         else:
             return

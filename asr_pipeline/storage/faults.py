@@ -10,6 +10,15 @@ from asr_pipeline.domain.errors import PipelineError, SettingInvalid, StorageFul
 # SQLSTATE classes and codes of PostgreSQL's manual, appendix A.
 _AWAY_CLASSES = ("08", "53", "57", "58", "40", "55")  # connection, resources, operator, system, rollback, lock
 _DISK_FULL = "53100"
+_SQLITE_AWAY = (
+    "SQLITE_BUSY",
+    "SQLITE_LOCKED",
+    "SQLITE_IOERR",
+    "SQLITE_CANTOPEN",
+    "SQLITE_READONLY",
+    "SQLITE_PROTOCOL",
+    "SQLITE_NOLFS",
+)
 _WRONG_SHAPE = frozenset({"42P01", "42703", "3F000"})  # no such table, column, schema
 _REFUSED = frozenset({"28000", "28P01", "3D000", "42501"})  # user, password, no such database, no right
 _SECRETS = frozenset({"password", "sslpassword", "passfile"})
@@ -68,10 +77,15 @@ def _explain(subject: str, error: exc.DBAPIError) -> PipelineError | None:
             found=found,
             remedy="Check user, password and database name in the database's address.",
         )
-    lost = error.connection_invalidated or isinstance(error, (exc.OperationalError, exc.InterfaceError))
-    if sqlstate.startswith(_AWAY_CLASSES) if isinstance(sqlstate, str) else lost:
-        return _away(subject, found)
-    return None
+    return _away(subject, found) if _is_away(error, sqlstate, name) else None
+
+
+def _is_away(error: exc.DBAPIError, sqlstate: str | None, sqlite_name: str) -> bool:
+    if sqlite_name:
+        return sqlite_name.startswith(_SQLITE_AWAY)
+    if sqlstate:
+        return sqlstate.startswith(_AWAY_CLASSES)
+    return error.connection_invalidated or isinstance(error, (exc.OperationalError, exc.InterfaceError))
 
 
 def _away(subject: str, found: str) -> StoreUnavailable:

@@ -142,7 +142,7 @@ def test_a_file_without_permission(tmp_path: Path, layout: Layout, monkeypatch: 
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
 
     (tmp_path / "a.wav").write_bytes(BYTES)
-    monkeypatch.setattr(originals.os, "open", refuse)
+    monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(UnreadableAudio, match="Permission denied"):
         store_original(tmp_path / "a.wav", layout)
 
@@ -152,7 +152,7 @@ def test_a_disk_that_fails_is_tried_again(tmp_path: Path, layout: Layout, monkey
         raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
 
     (tmp_path / "a.wav").write_bytes(BYTES)
-    monkeypatch.setattr(originals.os, "open", fail)
+    monkeypatch.setattr(os, "open", fail)
     with pytest.raises(TransientFailure, match="disk that answers"):
         store_original(tmp_path / "a.wav", layout)
 
