@@ -69,7 +69,7 @@ def pull_models(
 ) -> None:
     """Fetch official models; size and SHA-256 are checked, and what was interrupted goes on where it stopped.
 
-    Examples: `asr-pipeline models pull`, `asr-pipeline models pull vosk-model-en-us-0.22 --mirror /media/usb`
+    Example: `asr-pipeline models pull`, or `asr-pipeline models pull vosk-model-en-us-0.22 --mirror /media/usb`
     """
     from stamina.instrumentation import set_on_retry_hooks  # noqa: PLC0415 - as below
 
