@@ -11,14 +11,13 @@ import typer
 from rich.markup import escape
 
 from asr_pipeline.cli.console import errors, output, progress_bar, write_json
-from asr_pipeline.domain.errors import InternalError, PipelineError, SetupError
+from asr_pipeline.domain.errors import PipelineError, SetupError
 from asr_pipeline.domain.recording import RecordingState
 from asr_pipeline.domain.results import RecordingResults
 from asr_pipeline.domain.stage import Stage
 from asr_pipeline.settings import load_settings
 
 if TYPE_CHECKING:
-    from dagster import ExecuteInProcessResult
     from rich.progress import Progress
 
     from asr_pipeline.wiring import Pipeline
@@ -115,9 +114,7 @@ def process_files(pipeline: "Pipeline", files: Sequence[Path], *, again: bool) -
             add_partitions(instance, todo)
             listener = BarListener(bar, len(todo))
             job = build_defs(progress=listener).resolve_job_def("process_recordings")
-            run = run_in_process(job, instance, todo)
-            if not run.success and not listener.failed:
-                raise _run_failed(run)
+            run_in_process(job, instance, todo)
         for row in pipeline.store.rows(list(names)):
             if row.state is RecordingState.DONE:
                 outcome.done.append(row.recording.recording_id)
@@ -140,7 +137,6 @@ class BarListener:
     """Moves the progress bar: a recording counts as its stages are done. Implements `ports.FlowListener`."""
 
     def __init__(self, bar: "Progress", recordings: int) -> None:
-        self.failed = 0
         self._bar = bar
         self._task = bar.add_task("Processing", total=recordings)
         self._speech_s = 0.0
@@ -157,7 +153,6 @@ class BarListener:
 
     def recording_failed(self, recording_id: str, stage: Stage, error: PipelineError) -> None:  # noqa: ARG002
         """Count it too: it won't go further."""
-        self.failed += 1
         self._bar.advance(self._task)
 
 
@@ -175,15 +170,3 @@ def _register(pipeline: "Pipeline", files: Sequence[Path], outcome: Outcome, bar
         bar.advance(task)
     bar.remove_task(task)
     return names
-
-
-def _run_failed(run: "ExecuteInProcessResult") -> PipelineError:
-    """Give the error that stopped a whole run: ours as it was, anything else as what Dagster tells of it."""
-    failures = [event.event_specific_data for event in run.all_events if event.is_failure]
-    found = next((str(data.error.message) for data in failures if getattr(data, "error", None)), "no reason given")
-    return InternalError(
-        f"run {run.run_id}",
-        expected="the run to finish",
-        found=found.strip(),
-        remedy="See the run in `asr-pipeline up`.",
-    )

@@ -48,11 +48,11 @@ def recording_stages(
     config: StagesConfig,
     pipeline: PipelineResource,
     progress: dg.ResourceParam[FlowListener],
-) -> Iterator[dg.MaterializeResult]:
+) -> Iterator[dg.MaterializeResult[None]]:
     """Stream recordings through the stages that were asked for; each result is logged as soon as it is committed."""
     keys = config.keys or context.partition_keys
     stages = [Stage(key.to_user_string()) for key in context.selected_asset_keys]
-    run = RunContext(run_id=context.run_id, root_run_id=context.run.root_run_id or context.run_id)
+    run = RunContext(context.run.run_id, root_run_id=context.run.root_run_id or context.run.run_id)
     resume = is_automatic_retry(context.run)
     listener = DagsterListener(
         context,

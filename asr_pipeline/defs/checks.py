@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import dagster as dg
 
-from asr_pipeline.defs.partitions import recordings
 from asr_pipeline.domain import quality
 from asr_pipeline.domain.quality import Finding
 from asr_pipeline.domain.results import RecordingResults
@@ -27,9 +26,7 @@ class Check:
     @property
     def spec(self) -> dg.AssetCheckSpec:
         """What the catalogue shows."""
-        return dg.AssetCheckSpec(
-            self.name, asset=self.stage.value, description=self.description, partitions_def=recordings
-        )
+        return dg.AssetCheckSpec(self.name, asset=self.stage.value, description=self.description)
 
 
 CHECKS = [

@@ -9,7 +9,7 @@ from pathlib import Path
 import dagster as dg
 
 from asr_pipeline.defs.partitions import recordings
-from asr_pipeline.domain.recording import Recording
+from asr_pipeline.domain.errors import PipelineError
 
 # Tags by which a run says that it takes a contiguous range of partitions; Dagster exports no names for them.
 RANGE_START_TAG = "dagster/asset_partition_range_start"
@@ -41,23 +41,26 @@ def open_instance(home: Path) -> Iterator[dg.DagsterInstance]:
         yield instance
 
 
-def add_partitions(instance: dg.DagsterInstance, registered: Iterable[Recording]) -> None:
+def add_partitions(instance: dg.DagsterInstance, recording_ids: Iterable[str]) -> None:
     """Make a partition of each recording; those that are there already stay as they are."""
-    instance.add_dynamic_partitions(str(recordings.name), [recording.recording_id for recording in registered])
+    instance.add_dynamic_partitions(str(recordings.name), list(recording_ids))
 
 
-def run_in_process(
-    job: dg.JobDefinition, instance: dg.DagsterInstance, recording_ids: Sequence[str]
-) -> dg.ExecuteInProcessResult:
-    """Run a job over recordings in this process: as a range of partitions where they are one, by keys otherwise."""
+def run_in_process(job: dg.JobDefinition, instance: dg.DagsterInstance, recording_ids: Sequence[str]) -> None:
+    """Run a job over recordings in this process: as a range of partitions where they are one, by keys otherwise.
+
+    Recordings that fail are in the store with their reasons; only what stops the whole run is raised.
+    """
     quiet = {"console": {"config": {"log_level": "CRITICAL"}}}
     tags, config = _partitions(instance.get_dynamic_partitions(str(recordings.name)), recording_ids)
-    return job.execute_in_process(
-        instance=instance,
-        tags=tags,
-        run_config={"loggers": quiet, "ops": {STEP: {"config": config}}},
-        raise_on_error=False,
-    )
+    try:
+        job.execute_in_process(
+            instance=instance, tags=tags, run_config={"loggers": quiet, "ops": {STEP: {"config": config}}}
+        )
+    except dg.Failure:  # how the step ends where some recordings failed
+        return
+    except dg.DagsterError as error:
+        raise _cause(error) from error
 
 
 def _partitions(known: Sequence[str], wanted: Sequence[str]) -> tuple[dict[str, str], dict[str, list[str]]]:
@@ -68,3 +71,13 @@ def _partitions(known: Sequence[str], wanted: Sequence[str]) -> tuple[dict[str, 
     if last - first + 1 == len(ordered):
         return {RANGE_START_TAG: ordered[0], RANGE_END_TAG: ordered[-1]}, {"keys": []}
     return {}, {"keys": ordered}
+
+
+def _cause(error: BaseException) -> BaseException:
+    """Give our own error from under those that Dagster wraps around it."""
+    inner: BaseException | None = error
+    while inner is not None:
+        if isinstance(inner, PipelineError):
+            return inner
+        inner = inner.__cause__ or inner.__context__
+    return error

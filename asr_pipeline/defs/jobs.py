@@ -2,7 +2,6 @@
 
 import dagster as dg
 
-from asr_pipeline.defs.partitions import recordings
 from asr_pipeline.domain.stage import Stage
 
 # One process a run: the step spreads its work over all cores by itself.
@@ -12,21 +11,18 @@ executor = dg.in_process_executor
 process_recordings = dg.define_asset_job(
     "process_recordings",
     selection=[stage.value for stage in Stage],
-    partitions_def=recordings,
     description="All stages: from a registered recording to its subtitles.",
     executor_def=executor,
 )
 translate_recordings = dg.define_asset_job(
     "translate_recordings",
     selection=[Stage.TRANSLATIONS.value, Stage.SUBTITLES.value],
-    partitions_def=recordings,
     description="Translations anew, and the subtitles made from them; nothing is recognised again.",
     executor_def=executor,
 )
 caption_recordings = dg.define_asset_job(
     "caption_recordings",
     selection=[Stage.SUBTITLES.value],
-    partitions_def=recordings,
     description="Subtitles anew, from the translations there are.",
     executor_def=executor,
 )

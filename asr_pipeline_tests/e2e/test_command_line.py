@@ -1,0 +1,217 @@
+"""The command line as people use it: processes, exit codes, what is printed, what lies on disk."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = [pytest.mark.e2e, pytest.mark.engine]
+
+
+def asr_pipeline(
+    *arguments: str | Path, data_dir: Path, environment: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "asr_pipeline", *map(str, arguments)],
+        env=os.environ | {"ASR_PIPELINE_DATA_DIR": str(data_dir), "COLUMNS": "160"} | (environment or {}),
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+
+
+def printed_json(finished: subprocess.CompletedProcess[str]) -> Any:  # noqa: ANN401 - JSON of several shapes
+    assert finished.returncode == 0, finished.stderr
+    return json.loads(finished.stdout)
+
+
+@pytest.fixture(scope="module")
+def talks(tmp_path_factory: pytest.TempPathFactory, samples: Path) -> Path:
+    """A folder of recordings, one of them bad, with awkward names."""
+    folder = tmp_path_factory.mktemp("my talks")
+    shutil.copy(samples / "phrases-1.wav", folder / "first talk.wav")
+    (folder / "sub").mkdir()
+    shutil.copy(samples / "phrases-3.wav", folder / "sub" / "مصاحبه [final].wav")
+    shutil.copy(samples / "phrases-3.wav", folder / "the same again.wav")
+    (folder / "notes.wav").write_text("this is text, whatever its name says")
+    (folder / "readme.txt").write_text("not for us")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def processed(tmp_path_factory: pytest.TempPathFactory, talks: Path) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    data_dir = tmp_path_factory.mktemp("data")
+    return data_dir, asr_pipeline("process", talks, data_dir=data_dir)
+
+
+def test_good_ones_give_results_and_the_bad_one_is_named(
+    processed: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    _, finished = processed
+    assert finished.returncode == 1
+    assert "The camera in the garden is broken." in finished.stdout
+    assert "دوربین باغ خراب است" in finished.stdout
+    assert "notes.wav" in finished.stderr
+    assert "expected" in finished.stderr
+    assert "Traceback" not in finished.stderr
+    assert "readme.txt" not in finished.stdout + finished.stderr
+
+
+def test_status_and_list_tell_each_recording_once(
+    processed: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    data_dir, _ = processed
+    assert printed_json(asr_pipeline("status", "--json", data_dir=data_dir)) == {
+        "in_progress": 0,
+        "done": 2,
+        "failed": 0,
+        "quarantined": 1,
+    }
+    rows = printed_json(asr_pipeline("list", "--json", data_dir=data_dir))
+    assert len(rows) == 3
+    by_state = {row["state"]: row for row in rows}
+    assert by_state["quarantined"]["reason"]
+    assert by_state["done"]["first_lines"]["en"]
+    assert by_state["done"]["first_lines"]["fa"]
+
+
+def test_show_gives_words_subtitles_and_errors(processed: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    data_dir, _ = processed
+    rows = printed_json(asr_pipeline("list", "--state", "done", "--json", data_dir=data_dir))
+    first = next(row["recording_id"] for row in rows if row["name"] == "first talk.wav")
+    document = printed_json(asr_pipeline("show", first, "--json", data_dir=data_dir))
+    assert document["utterances"][0]["words"][0]["text"] == "the"
+    subtitles = asr_pipeline("show", first, "-f", "srt", data_dir=data_dir)
+    assert "-->" in subtitles.stdout
+    unknown = asr_pipeline("show", "nobody-000000000000", data_dir=data_dir)
+    assert unknown.returncode == 1
+    assert "asr-pipeline list" in unknown.stderr
+
+
+def test_what_is_done_is_given_at_once_and_files_are_written(
+    processed: tuple[Path, subprocess.CompletedProcess[str]], talks: Path, tmp_path: Path
+) -> None:
+    data_dir, _ = processed
+    out = tmp_path / "out put"
+    finished = asr_pipeline(
+        "process", talks / "first talk.wav", "-f", "srt", "-f", "json", "--out", out, data_dir=data_dir
+    )
+    assert finished.returncode == 0, finished.stderr
+    suffixes = sorted("".join(file.suffixes) for file in out.iterdir())
+    assert suffixes == [".bilingual.srt", ".en.srt", ".fa.srt", ".json"]
+    assert all(str(file) in finished.stdout for file in out.iterdir())
+
+
+def test_export_writes_a_table(processed: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path) -> None:
+    import pandas as pd  # noqa: PLC0415 - half a second
+
+    data_dir, _ = processed
+    words = tmp_path / "words.parquet"
+    assert asr_pipeline("export", "words", words, data_dir=data_dir).returncode == 0
+    table = pd.read_parquet(words)
+    assert len(table) > 20
+    assert table["confidence"].between(0, 1).all()
+    unknown = asr_pipeline("export", "secrets", words, data_dir=data_dir)
+    assert unknown.returncode == 1
+    assert "secrets" in unknown.stderr
+
+
+def test_split_channels_are_speakers_in_the_order_of_time(tmp_path: Path, samples: Path) -> None:
+    import numpy as np  # noqa: PLC0415
+    import soundfile  # noqa: PLC0415
+
+    left, rate_hz = soundfile.read(samples / "phrases-1.wav", dtype="int16")
+    right, _ = soundfile.read(samples / "phrases-3.wav", dtype="int16")
+    call = np.zeros((len(left) + len(right), 2), dtype=np.int16)
+    call[: len(left), 0] = left
+    call[len(left) :, 1] = right
+    soundfile.write(tmp_path / "call.wav", call, rate_hz)
+    finished = asr_pipeline(
+        "process",
+        tmp_path / "call.wav",
+        "--json",
+        data_dir=tmp_path / "data",
+        environment={"ASR_PIPELINE_CHANNELS": "split"},
+    )
+    (document,) = printed_json(finished)["recordings"]
+    assert [u["channel"] for u in document["utterances"]] == [0, 0, 1, 1]
+    starts = [u["start_s"] for u in document["utterances"]]
+    assert starts == sorted(starts)
+
+
+def test_doctor_says_what_is_there_and_what_to_do(tmp_path: Path) -> None:
+    well = printed_json(asr_pipeline("doctor", "--json", data_dir=tmp_path / "data"))
+    assert {one["subject"] for one in well} == {"disk", "port", "database", "recognizer", "translator", "dagster"}
+    unwell = asr_pipeline("doctor", data_dir=tmp_path / "data", environment={"ASR_PIPELINE_VOSK_MODEL": "none-such"})
+    assert unwell.returncode == 1
+    assert "models pull" in unwell.stdout
+
+
+def test_a_misspelt_setting_is_an_error_that_names_it(tmp_path: Path) -> None:
+    finished = asr_pipeline("status", data_dir=tmp_path, environment={"ASR_PIPELINE_CHANELS": "split"})
+    assert finished.returncode == 1
+    assert "ASR_PIPELINE_CHANELS" in finished.stderr
+    assert "Traceback" not in finished.stderr
+
+
+def test_a_password_is_in_no_output(tmp_path: Path) -> None:
+    environment = {"ASR_PIPELINE_DATABASE_URL": "postgresql://someone:hunter2@127.0.0.1:1/none"}
+    for command in (["settings"], ["settings", "--json"], ["doctor"], ["--debug", "status"]):
+        finished = asr_pipeline(*command, data_dir=tmp_path, environment=environment)
+        assert "hunter2" not in finished.stdout + finished.stderr, command
+
+
+def test_up_serves_the_ui_over_these_results_and_stops(
+    processed: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    data_dir, _ = processed
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "asr_pipeline", "up", "--port", str(port)],
+        env=os.environ | {"ASR_PIPELINE_DATA_DIR": str(data_dir)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        assets = wait_for_assets(port, process)
+        assert set(assets) == {"raw_audio", "segments", "transcripts", "translations", "subtitles"}
+        assert all(asset["partitionStats"]["numMaterialized"] == 2 for asset in assets.values())
+        assert all(asset["partitionStats"]["numFailed"] == 1 for asset in assets.values())
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(60)
+
+
+def wait_for_assets(port: int, process: subprocess.Popen[str]) -> dict[str, Any]:
+    """Ask the UI's own interface until the code location has loaded."""
+    query = "{assetNodes {assetKey {path} partitionStats {numMaterialized numFailed}}}"
+    request = urllib.request.Request(  # noqa: S310 - our own process
+        f"http://127.0.0.1:{port}/graphql",
+        data=json.dumps({"query": query}).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    deadline = time.monotonic() + 150
+    while time.monotonic() < deadline:
+        assert process.poll() is None, process.stdout and process.stdout.read()
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - our own process
+                nodes = json.load(answer)["data"]["assetNodes"]
+        except OSError:
+            nodes = []
+        if nodes:
+            return {node["assetKey"]["path"][-1]: node for node in nodes}
+        time.sleep(1)
+    raise TimeoutError("the UI did not show the assets within 150 s")
