@@ -18,7 +18,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-START_MAX_S = 60
+START_MAX_S = 120
 STOP_MAX_S = 20
 UNSAFE_BUT_FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "32MB"}
 

@@ -43,7 +43,7 @@ def results(recording_id: str, *, utterances: int = 15, words: int = 10) -> Resu
         )
         for u in range(utterances)
     )
-    sentences = tuple(Translation(u, "fa", f"جملهٔ {u} است.") for u in range(utterances))
+    sentences = tuple(Translation(u, "fa", f"متن {u} است.") for u in range(utterances))
     duration_s = utterances * 4.0
     return Results(
         audio=AudioInfo(

@@ -17,7 +17,7 @@ from asr_pipeline.storage.records import SqlRecordStore
 from asr_pipeline.storage.tables import recordings
 from asr_pipeline_tests.storage.samples import recording, results, save
 
-WRITERS = 3
+WRITERS = 2
 RECORDINGS_EACH = 4
 PROCESS_MAX_S = 120
 

@@ -37,11 +37,8 @@ def _definitions(engine: sa.Engine) -> set[tuple[str, ...]]:
         "WHERE schemaname = 'public'"
     )
     with engine.connect() as connection:
-        rows = {
-            (name, re.sub(r"[\s\"]+", "", text.replace(" NOT NULL,", ",")))
-            for name, text in connection.exec_driver_sql(query)
-        }
-    return {row for row in rows if "alembic_version" not in row[1]}
+        rows = [(name, re.sub(r"\s+|\)\s*$", "", text)) for name, text in connection.exec_driver_sql(query)]
+    return {(name, *sorted(text.split(",CONSTRAINT"))) for name, text in rows if "alembic_version" not in text}
 
 
 def test_the_newest_migration_is_named() -> None:
