@@ -87,7 +87,7 @@ def violations(cues: Sequence[Cue], rules: CaptionRules, duration_s: float) -> l
             until_s = min(following.start_s - rules.gap_s if following else duration_s, cue.start_s + rules.max_cue_s)
             why = "" if until_s > cue.end_s + TOLERANCE_S else ", and there is no room to show it longer"
             found.append(
-                f"{name} reads at {cue.chars_per_s:.0f} characters a second, above {rules.max_chars_per_s:g}{why}"
+                f"{name} reads at {cue.chars_per_s:.1f} characters a second, above {rules.max_chars_per_s:g}{why}"
             )
     return found
 

@@ -27,10 +27,10 @@ def test_good_cues_break_no_rule() -> None:
         ([cue(0, 2, "a", "b", "c")], "has 3 lines of en, above 2"),
         ([cue(0, 5, "x" * 43)], "has a line of 43 characters, above 42"),
         ([cue(0, 2, " ")], "is empty"),
-        ([cue(0, 1, "x" * 30)], "reads at 30 characters a second, above 20"),
+        ([cue(0, 1, "x" * 30)], "reads at 30.0 characters a second, above 20"),
         (
             [cue(0, 1, "x" * 30), cue(1.08, 3, "b")],
-            "reads at 30 characters a second, above 20, and there is no room to show it longer",
+            "reads at 30.0 characters a second, above 20, and there is no room to show it longer",
         ),
     ],
 )

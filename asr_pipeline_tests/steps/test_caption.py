@@ -142,13 +142,18 @@ def test_english_cues_have_the_times_of_their_words() -> None:
     assert cues[1].start_s == pytest.approx(utterance.words[shown].start_s, abs=0.001)
 
 
-def test_bilingual_cues_of_a_long_utterance_show_the_same_part_in_both_languages() -> None:
-    english = "the camera in the garden is broken please drive to the train station on sunday evening with your sister"
-    persian = "دوربین باغ خراب است. لطفاً یکشنبه عصر با خواهرتان با ماشین به ایستگاه قطار بروید."
-    talk = transcript_of(spoken(english, 1))
-    cues = cues_in(("en", "fa"), talk, [translated(talk, [persian])], RULES, 20)
-    assert len(cues) > 1
-    assert all(len(cue.texts) == 2 for cue in cues)
+def test_bilingual_cues_show_the_same_share_of_both_languages() -> None:
+    before, after = spoken("we all went to see the old house in the woods with her", 1), spoken("in the rain", 8)
+    talk = transcript_of(Utterance(0, 0, before.words + after.words))
+    cues = cues_in(("en", "de"), talk, [translated(talk, ["wort " * 15], "de")], RULES, 20)
+    assert [" ".join(text.lines).count(" ") + 1 for cue in cues for text in cue.texts] == [13, 12, 3, 3]
+
+
+def test_language_with_little_to_say_leaves_later_cues_to_the_other() -> None:
+    talk = transcript_of(spoken("yes", 1, word_s=9))
+    cues = cues_in(("en", "fa"), talk, [translated(talk, ["کتابخانه " * 20])], RULES, 20)
+    assert [[text.language for text in cue.texts] for cue in cues][:2] == [["en", "fa"], ["fa"]]
+    assert sum(" ".join(cue.texts[-1].lines).count("کتابخانه") for cue in cues) == 20
 
 
 @st.composite
