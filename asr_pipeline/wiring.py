@@ -57,7 +57,7 @@ class Pipeline:
             file, self.layout, max_bytes=self.settings.max_size_bytes, known=self.store.find_by_sha256
         )
         self.store.register([recording])
-        return recording
+        return self.store.find_by_sha256(recording.sha256) or recording  # another process may have been first
 
     def flow(self, listener: FlowListener, run: RunContext) -> Flow:
         """Make a flow for one run."""

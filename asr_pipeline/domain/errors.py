@@ -16,6 +16,8 @@ PipelineError
     └── SettingInvalid
 """
 
+from typing import Self
+
 
 class PipelineError(Exception):
     """An error that a person can act on.
@@ -31,6 +33,10 @@ class PipelineError(Exception):
         self.found = found
         self.remedy = remedy
         super().__init__(f"{subject}: expected {expected}, found {found}. {remedy}")
+
+    def about(self, subject: str) -> Self:
+        """Give the same error about another subject: people know a file by the name it came with."""
+        return type(self)(subject, expected=self.expected, found=self.found, remedy=self.remedy)
 
     def __reduce__(self) -> tuple[object, ...]:
         """Survive the trip between processes: keyword arguments are not pickled by default."""

@@ -140,9 +140,14 @@ class Flow:
         """Take one recording through the stages; keep and tell its failure, so that it never stops the others."""
         progress = _Progress(Stage.RAW_AUDIO)
         try:
+            results = RecordingResults(self._tools.store.recording(recording_id))
+        except KeyError:
+            window.release()
+            self._tell_failure(recording_id, progress.stage, _not_registered(recording_id))
+            return
+        try:
             try:
                 with self._batcher.producer():
-                    results = RecordingResults(self._tools.store.recording(recording_id))
                     for stage in (Stage.RAW_AUDIO, Stage.SEGMENTS, Stage.TRANSCRIPTS):
                         await self._stage(stage, results, progress)
             finally:
@@ -152,7 +157,9 @@ class Flow:
         except SetupError:
             raise
         except PipelineError as error:
-            await self._fail(recording_id, progress.stage, error)
+            source = self._tools.files.source_of(results.recording)
+            named = error.about(results.recording.name) if error.subject == str(source) else error
+            await self._fail(recording_id, progress.stage, named)
         except Exception as error:  # a fault of ours in one recording must not lose the others' work
             logger.exception("%s stopped at %s", recording_id, progress.stage)
             await self._fail(recording_id, progress.stage, _internal(recording_id, error))
@@ -163,6 +170,9 @@ class Flow:
         async for attempt in self._attempts():
             with attempt:
                 self._tools.store.save_failure(recording_id, stage, error, self._run_context)
+        self._tell_failure(recording_id, stage, error)
+
+    def _tell_failure(self, recording_id: str, stage: Stage, error: PipelineError) -> None:
         self._report.failed[recording_id] = error
         self._listener.recording_failed(recording_id, stage, error)
 
@@ -314,6 +324,15 @@ def _made(result: T | None, stage: Stage, recording: Recording) -> T:
             remedy=f"Materialize {stage} of {recording.recording_id} first, or all stages.",
         )
     return result
+
+
+def _not_registered(recording_id: str) -> UpstreamMissing:
+    return UpstreamMissing(
+        recording_id,
+        expected="the id of a registered recording",
+        found="a partition that was added by hand",
+        remedy="Register its file with `asr-pipeline process FILE`, and delete this partition.",
+    )
 
 
 def _internal(recording_id: str, error: Exception) -> InternalError:

@@ -46,6 +46,7 @@ class House:
     store: FakeStore = field(default_factory=FakeStore)
     memory: FakeMemory = field(default_factory=FakeMemory)
     listener: FakeListener = field(default_factory=FakeListener)
+    unregistered: set[str] = field(default_factory=set)
 
     def run(
         self,
@@ -57,7 +58,7 @@ class House:
         in_flight: int = 4,
         span_target_s: float = 1,
     ) -> FlowReport:
-        self.store.register(recording(name) for name in names)
+        self.store.register(recording(name) for name in names if name not in self.unregistered)
         tools = Tools(
             self.decoder,
             self.detector,
@@ -204,6 +205,14 @@ def test_a_missing_model_stops_the_run() -> None:
         house.run(["r0", "r1"])
 
 
+def test_a_partition_that_nobody_registered_fails_alone() -> None:
+    house = House()
+    house.unregistered.add("ghost")
+    report = house.run(["ghost", "r0"])
+    assert report.done == ["r0"]
+    assert "added by hand" in str(report.failed["ghost"])
+
+
 def test_only_the_stages_asked_for_are_computed() -> None:
     house = House()
     house.run(["r0"])
@@ -251,7 +260,7 @@ def test_no_more_recordings_than_the_window_are_open_at_once() -> None:
         waiting.add(transcript.recording_id)  # type: ignore[attr-defined]
         original(transcript, run)  # type: ignore[arg-type]
 
-    house.store.save_transcript = saved  # type: ignore[method-assign, assignment]
+    house.store.save_transcript = saved  # type: ignore[method-assign]
     house.run([f"r{i}" for i in range(30)], in_flight=3)
     assert 1 <= most <= 4  # the one that has just been saved may still be counted
 
