@@ -55,6 +55,7 @@ def test_list_as_json_is_for_programs(data_dir: Path) -> None:
     assert not (data_dir / "models").exists(), "listing writes nothing"
 
 
+@pytest.mark.fault
 def test_pull_installs_from_a_mirror_and_list_shows_it_in_use(mirror: MirrorServer, data_dir: Path) -> None:
     result = CliRunner().invoke(app, ["pull", ARGOS, "--mirror", mirror.url])
     assert (result.exit_code, result.stderr) == (0, "")
@@ -67,6 +68,7 @@ def test_pull_installs_from_a_mirror_and_list_shows_it_in_use(mirror: MirrorServ
     assert listed["translate-en_fa-starter"]["in_use"] is False
 
 
+@pytest.mark.fault
 def test_one_model_that_fails_does_not_stop_the_others(mirror: MirrorServer, data_dir: Path) -> None:
     result = CliRunner().invoke(app, ["pull", "--mirror", mirror.url])
 
@@ -97,6 +99,7 @@ def test_a_retry_is_told_on_standard_error(
 
 
 @pytest.mark.usefixtures("data_dir")
+@pytest.mark.fault
 def test_an_unknown_name_is_told_before_anything_is_fetched(mirror: MirrorServer) -> None:
     result = CliRunner().invoke(app, ["pull", ARGOS, "nonsense", "--mirror", mirror.url])
 

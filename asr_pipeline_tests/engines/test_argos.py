@@ -16,7 +16,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asr_pipeline.domain.errors import EngineFailed, ModelMissing
@@ -141,6 +141,7 @@ def test_a_target_prefix_is_given_to_the_model_and_taken_off_the_result() -> Non
     assert stand_in_translator("en_pt").translate(["a"], source="en", target="pt") == ["en_pt:a"]
 
 
+@settings(max_examples=40, deadline=None)
 @given(words=st.lists(st.sampled_from(["a", "b.", "c,", "d"]), min_size=1, max_size=5 * MAX_INPUT_TOKENS))
 def test_long_sentences_are_divided_without_losing_or_moving_a_word(words: list[str]) -> None:
     parts = list(argos._divide(WordTokenizer(), " ".join(words)))
@@ -338,7 +339,7 @@ def test_a_damaged_package_is_named_with_the_command(copy: Path, spoil: Callable
     spoil(copy)
 
     with pytest.raises(ModelMissing, match=told) as caught:
-        ArgosTranslator((copy,)).translate(["A sentence."], source="en", target="fa")
+        ArgosTranslator((copy,)).preload("en", "fa")
 
     assert str(copy) in str(caught.value)
     assert "asr-pipeline models pull" in str(caught.value)

@@ -163,6 +163,18 @@ def test_a_truncated_archive_is_told(tmp_path: Path, models: Path, keep: float) 
     assert visible(models) == []
 
 
+@pytest.mark.parametrize(
+    ("good", "bad"),
+    [("é".encode(), b"\xe9\xe9"), (b"PK\x05\x06", b"PK\x05\x07")],
+)
+def test_a_damaged_directory_is_told(tmp_path: Path, models: Path, good: bytes, bad: bytes) -> None:
+    packed = make_zip(tmp_path / "a.zip", {"in/é": b"x"})
+    packed.write_bytes(packed.read_bytes().replace(good, bad))
+
+    with pytest.raises(SetupError, match="a whole zip archive"):
+        unpack(packed, models / "name", no_fault)
+
+
 def test_an_archive_that_is_not_there_is_told(tmp_path: Path, models: Path) -> None:
     with pytest.raises(ModelMissing, match=r"gone\.zip"):
         unpack(tmp_path / "gone.zip", models / "name", no_fault)

@@ -19,6 +19,7 @@ from asr_pipeline.storage.models import find_argos_fault
 from asr_pipeline.storage.pull import PullListener, pull
 from asr_pipeline_tests.mirror_server import Fault, MirrorServer, serve
 
+pytestmark = pytest.mark.fault  # a real server, real archives, real syncs to disk: seconds, all together
 ONCE = Retries(attempts=1)
 
 
@@ -183,7 +184,6 @@ def test_what_is_no_archive_is_neither_installed_nor_recorded(
     assert run(unknown_hash, tmp_path, mirror)
 
 
-@pytest.mark.fault
 def test_an_interrupted_pull_goes_on_where_it_stopped(
     model: OfficialModel, mirror: MirrorServer, tmp_path: Path
 ) -> None:
@@ -200,7 +200,6 @@ def test_an_interrupted_pull_goes_on_where_it_stopped(
     assert find_argos_fault(tmp_path / model.name) is None
 
 
-@pytest.mark.fault
 def test_no_network_is_told_and_nothing_changes(model: OfficialModel, tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
