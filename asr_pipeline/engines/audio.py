@@ -225,12 +225,12 @@ def _to_canonical(opened: _Source, levels: Levels, channels: int) -> Iterator[np
         kept = block.mean(axis=0, keepdims=True) if channels == 1 and len(block) > 1 else block
         pcm = np.clip(np.rint(kept * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
         if block_rate_hz != rate_hz:
-            yield _flushed(resamplers)
-            rate_hz = block_rate_hz
-            resamplers = [av.AudioResampler("s16", "mono", SAMPLE_RATE_HZ) for _ in range(channels)]
-        yield pcm.T if rate_hz == SAMPLE_RATE_HZ else _resampled(resamplers, pcm, rate_hz)
-    if rate_hz != SAMPLE_RATE_HZ:
-        yield _flushed(resamplers)
+            yield from _flushed(resamplers)
+            rate_hz, resamplers = block_rate_hz, []
+            if rate_hz != SAMPLE_RATE_HZ:
+                resamplers = [av.AudioResampler("s16", "mono", SAMPLE_RATE_HZ) for _ in range(channels)]
+        yield _resampled(resamplers, pcm, rate_hz) if resamplers else pcm.T
+    yield from _flushed(resamplers)
 
 
 def _resampled(resamplers: list[av.AudioResampler], pcm: npt.NDArray[np.int16], rate_hz: int) -> npt.NDArray[np.int16]:
@@ -242,11 +242,9 @@ def _resampled(resamplers: list[av.AudioResampler], pcm: npt.NDArray[np.int16], 
     return np.stack(channels, axis=1)
 
 
-def _flushed(resamplers: list[av.AudioResampler]) -> npt.NDArray[np.int16]:
-    """Give what is still inside, and none where nothing was put in."""
-    if not resamplers:
-        return np.empty((0, 1), np.int16)
-    return np.stack([_joined(resampler.resample(None)) for resampler in resamplers], axis=1)
+def _flushed(resamplers: list[av.AudioResampler]) -> Iterator[npt.NDArray[np.int16]]:
+    if resamplers:
+        yield np.stack([_joined(resampler.resample(None)) for resampler in resamplers], axis=1)
 
 
 def _joined(frames: list[AudioFrame]) -> npt.NDArray[np.int16]:
