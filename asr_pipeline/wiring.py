@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Engine
+from stamina.instrumentation import LoggingOnRetryHook, set_on_retry_hooks
 
 from asr_pipeline.domain.recording import Recording
 from asr_pipeline.domain.translation import SOURCE_LANGUAGE
@@ -77,6 +78,7 @@ class Pipeline:
 
 def build_pipeline(settings: Settings) -> Pipeline:
     """Put everything together; no model is loaded yet. Raises SetupError where something is missing."""
+    set_on_retry_hooks([LoggingOnRetryHook])  # stamina's own way would print on standard output
     layout = Layout(settings.data_dir)
     layout.ensure()
     database = open_database(settings.sqlalchemy_url)

@@ -63,7 +63,7 @@ def samples() -> list[Sample]:
 
 def joined(destination: Path, duration_s: float) -> list[tuple[Sample, float]]:
     """Write samples one after another, a second apart, until `duration_s`; give each with its offset in seconds."""
-    offsets = []
+    offsets: list[tuple[Sample, float]] = []
     gap = np.zeros(round(GAP_S * RATE_HZ), dtype=np.int16)
     with soundfile.SoundFile(destination, "w", RATE_HZ, 1, "PCM_16") as file:
         for sample in cycle(samples()):

@@ -64,7 +64,7 @@ def _digit_strings(digits: Path, folder: Path) -> list[tuple[Path, str]]:
     random = np.random.default_rng(5)
     for speaker in ("theo", "lucas"):
         files = sorted(digits.glob(f"*_{speaker}_*.flac"))
-        random.shuffle(files)  # type: ignore[arg-type]
+        random.shuffle(files)
         for start in range(0, len(files), 8):
             chosen = files[start : start + 8]
             pieces = [np.zeros(4000, np.int16)]

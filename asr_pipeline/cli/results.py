@@ -14,6 +14,7 @@ from asr_pipeline.domain.errors import PermanentFailure
 from asr_pipeline.domain.recording import RecordingState
 from asr_pipeline.ports import RecordingRow
 from asr_pipeline.settings import load_settings
+from asr_pipeline.storage.text import storable
 
 if TYPE_CHECKING:
     from asr_pipeline.wiring import Pipeline
@@ -134,7 +135,7 @@ def _described(pipeline: "Pipeline", row: RecordingRow) -> dict[str, Any]:
             lines[translated.language] = [t.text for t in translated.translations[:FIRST_LINES]]
     return {
         "recording_id": recording_id,
-        "name": row.recording.name,
+        "name": storable(row.recording.name),
         "state": row.state.value,
         "failed_stage": row.failed_stage and row.failed_stage.value,
         "reason": row.reason,

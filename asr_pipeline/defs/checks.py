@@ -83,6 +83,13 @@ CHECKS = [
         WARN,
         lambda r: quality.persian_script(r.translations) if r.translations is not None else None,
     ),
+    Check(
+        Stage.SUBTITLES,
+        "in_limits",
+        "Cues keep to the rules of lines, length, reading speed and order; speech may be too fast for that.",
+        WARN,
+        lambda r: quality.subtitles_in_limits(r.cue_faults) if r.cue_faults is not None else None,
+    ),
 ]
 
 

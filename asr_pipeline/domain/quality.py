@@ -84,3 +84,9 @@ def persian_script(sets: Sequence[TranslationSet]) -> Finding:
         return Finding(passed=True, measured="no letters to judge")
     share = sum("\u0600" <= letter <= "\u06ff" for letter in letters) / len(letters)
     return Finding(share >= MIN_PERSIAN_SHARE, f"{share:.0%} of {len(letters):,} letters")
+
+
+def subtitles_in_limits(cue_faults: Sequence[str]) -> Finding:
+    """Expect cues that keep to the rules of length, lines, reading speed and order."""
+    more = f" (and {len(cue_faults) - 1} more)" if len(cue_faults) > 1 else ""
+    return Finding(not cue_faults, f"{cue_faults[0]}{more}" if cue_faults else "all cues keep to the rules")

@@ -21,4 +21,5 @@ class RecordingResults:
     transcript: Transcript | None = None
     translations: list[TranslationSet] | None = None
     subtitles: list[SubtitleFile] | None = None
+    cue_faults: list[str] | None = None  # where subtitles break the rules; known only where they were just made
     seconds: dict[Stage, float] = field(default_factory=dict)

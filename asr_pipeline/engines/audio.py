@@ -236,7 +236,7 @@ def _to_canonical(opened: _Source, levels: Levels, channels: int) -> Iterator[np
 def _resampled(resamplers: list[av.AudioResampler], pcm: npt.NDArray[np.int16], rate_hz: int) -> npt.NDArray[np.int16]:
     channels = []
     for resampler, samples in zip(resamplers, pcm, strict=True):
-        frame = AudioFrame.from_ndarray(samples[np.newaxis], format="s16", layout="mono")
+        frame = AudioFrame.from_ndarray(np.ascontiguousarray(samples[np.newaxis]), format="s16", layout="mono")
         frame.sample_rate = rate_hz
         channels.append(_joined(resampler.resample(frame)))
     return np.stack(channels, axis=1)

@@ -55,6 +55,13 @@ class WebRtcDetector:
         return [Segment(number, channel, start, end) for number, (start, channel, end) in enumerate(sorted(found))]
 
 
+def speech_and_levels(samples: npt.NDArray[np.int16], aggressiveness: int) -> tuple[bytes, bytes]:
+    """Judge one channel as a whole: a byte a frame, speech or not, and its level in half decibels."""
+    channel = _Channel(aggressiveness)
+    channel.add(samples)
+    return bytes(channel.speech), bytes(channel.levels)
+
+
 class _Channel:
     """One channel's frames: two bytes for each 30 ms, which is 2.4 MB for ten hours."""
 

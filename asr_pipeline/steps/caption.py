@@ -1,11 +1,12 @@
 """Transcript and translations -> cues -> subtitle files."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 
 from asr_pipeline.domain.bidi import clean
-from asr_pipeline.domain.cue import CaptionRules, Cue, CueText, visible_chars
+from asr_pipeline.domain.cue import CaptionRules, Cue, CueText, violations, visible_chars
 from asr_pipeline.domain.cue_timing import Draft, place
 from asr_pipeline.domain.errors import UpstreamMissing
 from asr_pipeline.domain.line_breaking import Token, join, split_cues, split_lines, tokens_of_text, tokens_of_words
@@ -15,11 +16,19 @@ from asr_pipeline.domain.transcript import Transcript, Utterance
 from asr_pipeline.domain.translation import SOURCE_LANGUAGE, TranslationSet
 from asr_pipeline.ports import SubtitleWriter
 
-__all__ = ["BILINGUAL", "CaptionRules", "caption", "cues_in", "languages_of_files"]
+__all__ = ["BILINGUAL", "CaptionRules", "Captions", "caption", "cues_in", "languages_of_files"]
 
 BILINGUAL = "bilingual"
 PERSIAN = "fa"
 PathFor = Callable[[str, SubtitleFormat], Path]
+
+
+@dataclass(frozen=True, slots=True)
+class Captions:
+    """The files that were written, and where their cues break the rules, a sentence each."""
+
+    files: list[SubtitleFile]
+    faults: list[str]
 
 
 def caption(
@@ -31,20 +40,22 @@ def caption(
     writer: SubtitleWriter,
     path_for: PathFor,
     relative: Callable[[Path], str] = str,
-) -> list[SubtitleFile]:
+) -> Captions:
     """Write every format in English, in each language of `sets`, and in English with each of them.
 
     `path_for` says where a file goes, and `relative` how its path is recorded. A transcript without utterances gives
     files without cues. Raises UpstreamMissing where a set does not translate this transcript.
     """
     files: list[SubtitleFile] = []
+    faults: list[str] = []
     for name, languages in languages_of_files(sets).items():
         cues = cues_in(languages, transcript, sets, rules, duration_s)
+        faults += [f"{name}: {fault}" for fault in violations(cues, rules, duration_s)]
         for file_format in SubtitleFormat:
             path = path_for(name, file_format)
             writer.write(path, cues, file_format=file_format, languages=languages)
             files.append(SubtitleFile(name, file_format, relative(path), len(cues)))
-    return files
+    return Captions(files, faults)
 
 
 def languages_of_files(sets: Sequence[TranslationSet]) -> dict[str, tuple[str, ...]]:

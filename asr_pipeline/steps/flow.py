@@ -239,15 +239,18 @@ class Flow:
                 )
                 tools.store.save_translations(results.translations, run)
             case Stage.SUBTITLES:
-                results.subtitles = caption(
-                    _made(results.transcript, Stage.TRANSCRIPTS, recording),
-                    _made(results.translations, Stage.TRANSLATIONS, recording),
-                    rules.caption_rules,
+                make = partial(
+                    caption,
+                    rules=rules.caption_rules,
                     duration_s=_made(results.audio, Stage.RAW_AUDIO, recording).duration_s,
                     writer=tools.subtitle_writer,
                     path_for=partial(tools.files.subtitle_of, recording_id),
                     relative=tools.files.relative,
                 )
+                transcript = _made(results.transcript, Stage.TRANSCRIPTS, recording)
+                sets = _made(results.translations, Stage.TRANSLATIONS, recording)
+                captions = await self._engine(results, stage, make, transcript, sets)
+                results.subtitles, results.cue_faults = captions.files, captions.faults
                 tools.store.save_subtitles(recording_id, results.subtitles, run)
 
     def _load(self, stage: Stage, results: RecordingResults) -> None:

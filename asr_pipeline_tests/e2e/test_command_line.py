@@ -37,7 +37,7 @@ def printed_json(finished: subprocess.CompletedProcess[str]) -> Any:  # noqa: AN
 
 @pytest.fixture(scope="module")
 def talks(tmp_path_factory: pytest.TempPathFactory, samples: Path) -> Path:
-    """A folder of recordings, one of them bad, with awkward names."""
+    """Give a folder of recordings, one of them bad, with awkward names."""
     folder = tmp_path_factory.mktemp("my talks")
     shutil.copy(samples / "phrases-1.wav", folder / "first talk.wav")
     (folder / "sub").mkdir()
@@ -198,7 +198,7 @@ def test_up_serves_the_ui_over_these_results_and_stops(
 def wait_for_assets(port: int, process: subprocess.Popen[str]) -> dict[str, Any]:
     """Ask the UI's own interface until the code location has loaded."""
     query = "{assetNodes {assetKey {path} partitionStats {numMaterialized numFailed}}}"
-    request = urllib.request.Request(  # noqa: S310 - our own process
+    request = urllib.request.Request(
         f"http://127.0.0.1:{port}/graphql",
         data=json.dumps({"query": query}).encode(),
         headers={"Content-Type": "application/json"},

@@ -6,6 +6,7 @@ from typing import Any
 import av
 import numpy as np
 from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
 
 Sound = np.ndarray[Any, np.dtype[np.float64]]  # (channels, samples), fractions of full scale
 LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
@@ -24,6 +25,7 @@ def encode(path: Path, container: str, codec: str, sound: Sound, rate_hz: int, *
     channels = len(sound)
     with av.open(path, "w", format=container) as output:
         stream = output.add_stream(codec, rate=rate_hz, layout=LAYOUTS[channels])
+        assert isinstance(stream, AudioStream)
         wanted = coding or stream.codec_context.format.name
         kind = wanted.removesuffix("p")
         samples = _coded(sound, kind)

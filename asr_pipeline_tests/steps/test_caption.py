@@ -64,7 +64,7 @@ PERSIAN = translated(TRANSCRIPT, ["چترم كجاست?", "در آشپزخانه
 
 def test_every_language_and_format_has_a_file() -> None:
     writer = KeptWriter()
-    files = caption(TRANSCRIPT, [PERSIAN], RULES, duration_s=10, writer=writer, path_for=path_for)
+    files = caption(TRANSCRIPT, [PERSIAN], RULES, duration_s=10, writer=writer, path_for=path_for).files
     assert [(file.language, file.format, file.path, file.cue_count) for file in files] == [
         (language, file_format, f"talk-1.{language}.{file_format}", 2)
         for language in ("en", "fa", "bilingual")
@@ -96,7 +96,7 @@ def test_each_of_several_target_languages_has_its_bilingual_file() -> None:
 def test_path_is_recorded_as_the_caller_wants_it() -> None:
     files = caption(
         TRANSCRIPT, [], RULES, duration_s=10, writer=KeptWriter(), path_for=path_for, relative=lambda path: f"x/{path}"
-    )
+    ).files
     assert files[0].path == "x/talk-1.en.srt"
 
 
@@ -116,7 +116,7 @@ def test_digits_follow_the_setting() -> None:
 def test_silent_recording_has_files_without_cues() -> None:
     silent = transcript_of()
     writer = KeptWriter()
-    files = caption(silent, [translated(silent, [])], RULES, duration_s=10, writer=writer, path_for=path_for)
+    files = caption(silent, [translated(silent, [])], RULES, duration_s=10, writer=writer, path_for=path_for).files
     assert len(files) == 9
     assert all(cues == [] for cues, _, _ in writer.written.values())
     assert writer.written[Path("talk-1.fa.ttml")][2] == ("fa",)

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 import stamina
-from asr_pipeline.steps.caption import CaptionRules
 
 from asr_pipeline.domain.errors import EngineFailed, ModelMissing, StoreUnavailable, UnreadableAudio
 from asr_pipeline.domain.recording import RecordingState
 from asr_pipeline.domain.stage import Stage
 from asr_pipeline.ports import RunContext
+from asr_pipeline.steps.caption import CaptionRules
 from asr_pipeline.steps.flow import Flow, FlowReport, FlowRules, Tools
 from asr_pipeline_tests.fakes import (
     FakeDecoder,
