@@ -187,7 +187,7 @@ def _open_regular(source: Path) -> BinaryIO:
     except PermissionError:
         _unreadable(source, "a file that may not be read", remedy="Give read permission to the user that runs this.")
     except OSError as error:
-        if stat.S_ISREG(source.stat().st_mode):
+        if source.is_file():
             raise
         _unreadable(source, f"no regular file ({error.strerror})")
     if not stat.S_ISREG(os.fstat(handle).st_mode):
@@ -203,9 +203,7 @@ def _wav_options(source: Path, file: BinaryIO, size_bytes: int) -> dict[str, str
     if data is None:
         return options
     if data.present_bytes < data.declared_bytes * 0.999 and data.declared_bytes - data.present_bytes > 2**15:  # 1 s
-        _unreadable(
-            source, f"{data.present_bytes:,} of {data.declared_bytes:,} bytes that its header claims: truncated"
-        )
+        _unreadable(source, f"{data.present_bytes:,} of {data.declared_bytes:,} bytes declared: truncated")
     if data.stray_bytes > data.declared_bytes:
         options["ignore_length"] = "1"
     return options
