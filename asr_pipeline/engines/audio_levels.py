@@ -29,7 +29,8 @@ class Levels:
     def add(self, block: npt.NDArray[np.float32]) -> bool:
         """Count a block of samples as fractions of full scale. Gives False where one is no number, or absurdly loud."""
         flat = block.reshape(-1)
-        squares = float(flat.dot(flat))
+        with np.errstate(over="ignore", invalid="ignore"):  # told by the result
+            squares = float(flat.dot(flat))
         if not math.isfinite(squares):
             return False
         peak = max(float(flat.max()), -float(flat.min())) if flat.size else 0.0
