@@ -1,0 +1,39 @@
+"""Dagster's instance: its files, and how a run names its partitions."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asr_pipeline.defs.instance import RANGE_END_TAG, RANGE_START_TAG, _partitions, add_partitions, open_instance
+
+pytestmark = pytest.mark.e2e
+KNOWN = [f"r{number}" for number in range(20)]
+
+
+@given(st.sets(st.sampled_from(KNOWN), min_size=1), st.randoms(use_true_random=False))
+def test_a_run_names_exactly_the_partitions_wanted(wanted: set[str], random: object) -> None:
+    shuffled = sorted(wanted)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    tags, config = _partitions(KNOWN, shuffled)
+    if tags:
+        first, last = KNOWN.index(tags[RANGE_START_TAG]), KNOWN.index(tags[RANGE_END_TAG])
+        assert set(KNOWN[first : last + 1]) == wanted
+        assert config == {"keys": []}
+    else:
+        assert set(config["keys"]) == wanted
+        assert config["keys"] == sorted(wanted, key=KNOWN.index)
+
+
+def test_an_instance_is_made_where_there_is_none_and_kept_where_there_is(tmp_path: Path) -> None:
+    home = tmp_path / "a home" / "dagster"
+    with open_instance(home) as instance:
+        add_partitions(instance, ["a", "b"])
+    yaml = home / "dagster.yaml"
+    yaml.write_text(yaml.read_text() + "# changed by a person\n")
+    with open_instance(home) as instance:
+        assert list(instance.get_dynamic_partitions("recordings")) == ["a", "b"]
+        assert instance.run_retries_enabled
+        assert not instance.telemetry_enabled
+    assert "changed by a person" in yaml.read_text()

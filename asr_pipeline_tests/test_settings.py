@@ -1,0 +1,76 @@
+"""Settings: read from the environment, validated, with errors that name them."""
+
+from pathlib import Path
+
+import pytest
+
+from asr_pipeline.domain.audio import ChannelMode
+from asr_pipeline.domain.errors import SettingInvalid
+from asr_pipeline.settings import CLONE, Settings, load_settings
+
+
+def test_the_defaults_need_nothing() -> None:
+    settings = load_settings()
+    assert settings.data_dir == CLONE / "data"
+    assert settings.target_languages == ["fa"]
+    assert settings.channels is ChannelMode.MIX
+    assert settings.workers >= 1
+    assert settings.sqlalchemy_url == f"sqlite:///{CLONE}/data/asr_pipeline.db"
+
+
+def test_the_environment_comes_before_defaults_and_overrides_before_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ASR_PIPELINE_CHANNELS", "split")
+    monkeypatch.setenv("ASR_PIPELINE_TARGET_LANGUAGES", "fa, de")
+    monkeypatch.setenv("ASR_PIPELINE_ARGOS_PACKAGES", "/a/one.argosmodel:/b")
+    settings = load_settings(channels="mix")
+    assert settings.channels is ChannelMode.MIX
+    assert settings.target_languages == ["fa", "de"]
+    assert settings.argos_packages == [Path("/a/one.argosmodel"), Path("/b")]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("BEAM_SIZE", "0"),
+        ("BEAM_SIZE", "many"),
+        ("TARGET_LANGUAGES", "en"),
+        ("TARGET_LANGUAGES", "persian"),
+        ("TARGET_LANGUAGES", "fa,fa"),
+        ("TARGET_LANGUAGES", ""),
+        ("CHANNELS", "left"),
+        ("RECOGNIZER_CHUNK_BYTES", "8001"),
+        ("PERSIAN_DIGITS", "roman"),
+    ],
+)
+def test_an_impossible_value_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(f"ASR_PIPELINE_{name}", value)
+    with pytest.raises(SettingInvalid, match=f"ASR_PIPELINE_{name}: expected .*, found '{value}"):
+        load_settings()
+
+
+def test_a_misspelt_name_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ASR_PIPELINE_BEAMSIZE", "4")
+    with pytest.raises(SettingInvalid, match="ASR_PIPELINE_BEAMSIZE"):
+        load_settings()
+
+
+def test_an_installed_program_writes_into_the_users_data_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("asr_pipeline.settings.in_a_clone", lambda: False)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    assert load_settings().data_dir == tmp_path / "asr-pipeline"
+
+
+def test_the_password_is_in_no_printed_form() -> None:
+    settings = load_settings(database_url="postgresql://someone:hunter2@host/db")
+    assert "hunter2" not in f"{settings!r} {settings} {settings.model_dump_json()}"
+    assert "hunter2" in settings.sqlalchemy_url
+
+
+def test_every_setting_says_what_it_means() -> None:
+    for name, field in Settings.model_fields.items():
+        assert field.description, name
+        assert field.description.endswith("."), name
