@@ -13,6 +13,7 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -152,7 +153,7 @@ def _spoken(clean: Pcm) -> np.ndarray[Any, np.dtype[np.bool_]]:
     power = (frames**2).mean(axis=1)
     loud = power > power.max() / 10**3.5
     where = np.flatnonzero(loud)
-    for before, after in zip(where[:-1], where[1:], strict=True):
+    for before, after in pairwise(where):
         if after - before <= 15:
             loud[before:after] = True
     return loud
