@@ -5,7 +5,7 @@
 
 PYTHON := $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
-UV := .venv/bin/python -m uv
+UV := .venv/bin/python -m uv --system-certs
 TEST_ARGUMENTS ?=
 
 help:  ## show the targets
@@ -49,11 +49,11 @@ clean:  ## remove the environment, not the data
 .venv/runtime: .venv/uv requirements.lock pyproject.toml
 	@echo "Installing into .venv (a minute or so) …"
 	@$(UV) pip install --quiet --python .venv/bin/python --no-deps --require-hashes -r requirements.lock \
-		|| .venv/bin/python -m pip install --quiet --no-deps --require-hashes -r requirements.lock
+		|| { echo "uv could not; pip takes some minutes …"; .venv/bin/python -m pip install --quiet --no-deps --require-hashes -r requirements.lock; }
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
 	@touch .venv/runtime
 
 .venv/dev: .venv/runtime requirements-dev.lock
 	@$(UV) pip install --quiet --python .venv/bin/python --no-deps --require-hashes -r requirements-dev.lock \
-		|| .venv/bin/python -m pip install --quiet --no-deps --require-hashes -r requirements-dev.lock
+		|| { echo "uv could not; pip takes some minutes …"; .venv/bin/python -m pip install --quiet --no-deps --require-hashes -r requirements-dev.lock; }
 	@touch .venv/dev
