@@ -36,7 +36,9 @@ DECLARES_LENGTH = frozenset({"flac", "wav", "w64", "aiff", "caf", "matroska,webm
 LOSS_TOLERATED_S = 1.0  # players pass over a damaged frame or a torn end; more than this is not passed over in silence
 GAP_S = 0.1  # a hole in the timestamps from here on is filled with silence, so that later words keep their times
 LONGEST_GAP_S = 600.0  # a greater jump is a restarted clock, not a hole
-BLOCK_SAMPLES = 65_536  # per channel: frames of 1,000 samples are gathered, as numpy costs the same for either
+BLOCK_SAMPLES = (
+    16_384  # per channel: frames of 1,000 samples are gathered; 64 KB arrays are reused, larger ones mapped anew
+)
 RATES_HZ = range(4_000, 768_001)
 MOST_CHANNELS = 64  # that FFmpeg knows
 SCALES = {"s16": 2.0**15, "s32": 2.0**31, "s64": 2.0**63, "flt": 1.0, "dbl": 1.0, "u8": 2.0**7}
