@@ -7,15 +7,18 @@ import dagster as dg
 
 from asr_pipeline.defs.checks import evaluations
 from asr_pipeline.defs.metadata import stage_metadata
-from asr_pipeline.defs.specs import CODE_VERSIONS
+from asr_pipeline.defs.specs import CODE_VERSIONS, DEPENDS_ON
 from asr_pipeline.domain.errors import PipelineError
 from asr_pipeline.domain.results import RecordingResults
 from asr_pipeline.domain.stage import Stage
 from asr_pipeline.ports import FlowListener
 
-# Dagster reads these tags of a materialization; it exports no names for them.
+# Dagster reads these tags of a materialization to tell what is out of date; it exports no names for them.
 DATA_VERSION_TAG = "dagster/data_version"
+DATA_VERSION_IS_OURS_TAG = "dagster/data_version_is_user_provided"
 CODE_VERSION_TAG = "dagster/code_version"
+INPUT_VERSION_TAG_PREFIX = "dagster/input_data_version/"
+INPUT_EVENT_TAG_PREFIX = "dagster/input_event_pointer/"
 
 
 class DagsterListener:
@@ -45,7 +48,7 @@ class DagsterListener:
                     asset_key=stage.value,
                     partition=recording_id,
                     metadata=stage_metadata(stage, results),
-                    tags={DATA_VERSION_TAG: data_version(stage, results), CODE_VERSION_TAG: CODE_VERSIONS[stage]},
+                    tags=provenance(stage, results),
                 )
             )
             for evaluation in evaluations(stage, results):
@@ -56,6 +59,19 @@ class DagsterListener:
         """Log the reason; the run names all failures again at its end."""
         self._context.log.error("%s stopped at %s: %s", recording_id, stage, error)
         self._also.recording_failed(recording_id, stage, error)
+
+
+def provenance(stage: Stage, results: RecordingResults) -> dict[str, str]:
+    """Give the tags that say which version a result is, and from which versions of its inputs it was made."""
+    tags = {
+        DATA_VERSION_TAG: data_version(stage, results),
+        DATA_VERSION_IS_OURS_TAG: "true",
+        CODE_VERSION_TAG: CODE_VERSIONS[stage],
+    }
+    for dependency in DEPENDS_ON[stage]:
+        tags[f"{INPUT_VERSION_TAG_PREFIX}{dependency}"] = data_version(dependency, results)
+        tags[f"{INPUT_EVENT_TAG_PREFIX}{dependency}"] = "NULL"  # Dagster's word for: not known
+    return tags
 
 
 def data_version(stage: Stage, results: RecordingResults) -> str:

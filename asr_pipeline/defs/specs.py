@@ -9,6 +9,15 @@ GROUP = "speech"
 OWNERS = ["team:speech"]
 
 
+DEPENDS_ON = {
+    Stage.RAW_AUDIO: (),
+    Stage.SEGMENTS: (Stage.RAW_AUDIO,),
+    Stage.TRANSCRIPTS: (Stage.RAW_AUDIO, Stage.SEGMENTS),
+    Stage.TRANSLATIONS: (Stage.TRANSCRIPTS,),
+    Stage.SUBTITLES: (Stage.TRANSCRIPTS, Stage.TRANSLATIONS),
+}
+
+
 def _columns(**descriptions: str) -> dict[str, dg.TableSchema]:
     """Give the schema of the asset's main table, from each column's type and meaning, separated by a comma."""
     columns = [
@@ -26,11 +35,10 @@ def _spec(
     table: str,
     version: str,
     columns: dict[str, str],
-    deps: tuple[Stage, ...] = (),
 ) -> dg.AssetSpec:
     return dg.AssetSpec(
         stage.value,
-        deps=[dep.value for dep in deps],
+        deps=[dep.value for dep in DEPENDS_ON[stage]],
         description=description,
         group_name=GROUP,
         kinds=kinds,
@@ -75,7 +83,6 @@ SPECS = [
         kinds={"webrtc", "sql"},
         table="segments",
         version=CODE_VERSIONS[Stage.SEGMENTS],
-        deps=(Stage.RAW_AUDIO,),
         columns={
             "recording_id": "text, the recording",
             "index": "int, place in the order of time",
@@ -90,7 +97,6 @@ SPECS = [
         kinds={"vosk", "sql"},
         table="words",
         version=CODE_VERSIONS[Stage.TRANSCRIPTS],
-        deps=(Stage.RAW_AUDIO, Stage.SEGMENTS),
         columns={
             "recording_id": "text, the recording",
             "utterance_index": "int, the utterance",
@@ -107,7 +113,6 @@ SPECS = [
         kinds={"argos", "ctranslate2", "sql"},
         table="translations",
         version=CODE_VERSIONS[Stage.TRANSLATIONS],
-        deps=(Stage.TRANSCRIPTS,),
         columns={
             "recording_id": "text, the recording",
             "language": "text, ISO code",
@@ -121,7 +126,6 @@ SPECS = [
         kinds={"srt", "webvtt", "ttml"},
         table="subtitles",
         version=CODE_VERSIONS[Stage.SUBTITLES],
-        deps=(Stage.TRANSCRIPTS, Stage.TRANSLATIONS),
         columns={
             "recording_id": "text, the recording",
             "language": "text, ISO code or bilingual",

@@ -12,6 +12,7 @@ import pytest
 from asr_pipeline.definitions import build_defs
 from asr_pipeline.defs.instance import RANGE_END_TAG, RANGE_START_TAG, add_partitions, open_instance, run_in_process
 from asr_pipeline.defs.lineage import told_by_earlier_runs
+from asr_pipeline.defs.specs import DEPENDS_ON
 from asr_pipeline.domain.recording import RecordingState
 from asr_pipeline.domain.stage import Stage
 from asr_pipeline.settings import load_settings
@@ -169,6 +170,23 @@ def test_materializations_and_checks_tell_what_people_want_to_see(house: House, 
         evaluation = record.event.dagster_event.event_specific_data  # type: ignore[union-attr]
         assert evaluation.partition == recording_id, key  # type: ignore[union-attr]
         assert evaluation.passed, key  # type: ignore[union-attr]
+
+
+def test_nothing_looks_out_of_date_after_stages_are_done_anew(house: House, samples: Path) -> None:
+    (recording_id,) = house.register(samples / "phrases-1.wav")
+    house.run([recording_id])
+    house.run([recording_id], "translate_recordings")
+
+    def tags(stage: Stage) -> dict[str, str]:
+        (record,) = house.instance.fetch_materializations(dg.AssetKey(stage.value), limit=1).records
+        assert record.asset_materialization is not None
+        return dict(record.asset_materialization.tags or {})
+
+    versions = {stage: tags(stage)["dagster/data_version"] for stage in Stage}
+    assert len(set(versions.values())) == len(Stage)
+    for stage in Stage:
+        inputs = {name: tag for name, tag in tags(stage).items() if name.startswith("dagster/input_data_version/")}
+        assert inputs == {f"dagster/input_data_version/{dep}": versions[dep] for dep in DEPENDS_ON[stage]}
 
 
 def test_what_a_crashed_run_logged_is_found(house: House, samples: Path) -> None:
