@@ -15,7 +15,9 @@ from asr_pipeline.storage.database import open_database, sqlite_url, upgrade
 from asr_pipeline_tests.postgres import postgres_server
 
 # A shared machine may be slow at any moment: that is no finding.
-hypothesis_settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.register_profile(
+    "shared", deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow]
+)
 hypothesis_settings.load_profile("shared")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
