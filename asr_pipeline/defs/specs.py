@@ -19,7 +19,7 @@ DEPENDS_ON = {
 
 
 def _columns(**descriptions: str) -> dict[str, dg.TableSchema]:
-    """Give the schema of the asset's main table, from each column's type and meaning, separated by a comma."""
+    """Give the schema of the asset's main table as an export gives it, from each column's type and meaning, separated by a comma."""
     columns = [
         dg.TableColumn(name, type=kind, description=meaning.strip())
         for name, (kind, meaning) in ((name, text.split(",", 1)) for name, text in descriptions.items())
@@ -85,7 +85,7 @@ SPECS = [
         version=CODE_VERSIONS[Stage.SEGMENTS],
         columns={
             "recording_id": "text, the recording",
-            "index": "int, place in the order of time",
+            "segment_index": "int, place in the order of time",
             "channel": "int, channel of the canonical audio",
             "start_s": "float, start in the recording",
             "end_s": "float, end in the recording",
@@ -100,7 +100,7 @@ SPECS = [
         columns={
             "recording_id": "text, the recording",
             "utterance_index": "int, the utterance",
-            "index": "int, place in the utterance",
+            "word_index": "int, place in the utterance",
             "text": "text, the word",
             "start_s": "float, start in the recording",
             "end_s": "float, end in the recording",

@@ -45,13 +45,15 @@ def test_each_asset_tells_what_people_ask(graph: dg.AssetsDefinition) -> None:
         assert all(column.description for column in columns)
 
 
-def test_the_columns_are_those_of_the_database(graph: dg.AssetsDefinition) -> None:
+def test_the_columns_are_those_that_an_export_has(graph: dg.AssetsDefinition) -> None:
     from asr_pipeline.storage.tables import metadata  # noqa: PLC0415
 
     for spec in graph.specs:
         table = metadata.tables[spec.metadata["dagster/table_name"]]
         named = {column.name for column in spec.metadata["dagster/column_schema"].columns}
-        assert named <= set(table.columns.keys()), spec.key
+        # the database counts recordings; an export names them
+        exported = {name.replace("recording_number", "recording_id") for name in table.columns.keys()}  # noqa: SIM118
+        assert named <= exported, spec.key
 
 
 def test_each_check_belongs_to_an_asset_and_is_described(graph: dg.AssetsDefinition) -> None:
