@@ -19,7 +19,7 @@ DEPENDS_ON = {
 
 
 def _columns(**descriptions: str) -> dict[str, dg.TableSchema]:
-    """Give the schema of the asset's main table as an export gives it, from each column's type and meaning, separated by a comma."""
+    """Give the schema of the main table as an export has it, from each type and meaning, separated by a comma."""
     columns = [
         dg.TableColumn(name, type=kind, description=meaning.strip())
         for name, (kind, meaning) in ((name, text.split(",", 1)) for name, text in descriptions.items())
