@@ -212,7 +212,7 @@ def _wav_options(source: Path, file: BinaryIO, size_bytes: int) -> dict[str, str
 
 
 def _to_canonical(opened: _Source, levels: Levels, channels: int) -> Iterator[npt.NDArray[np.int16]]:
-    """Give canonical samples (samples, channels), in blocks of a second or more."""
+    """Give canonical samples (samples, channels), block by block."""
     resamplers: list[av.AudioResampler] = []
     rate_hz = 0
     for block, block_rate_hz in _blocks(opened):
