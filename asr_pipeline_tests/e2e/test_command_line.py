@@ -10,7 +10,8 @@ import sys
 import time
 import urllib.request
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryFile
+from typing import IO, Any
 
 import pytest
 
@@ -178,24 +179,26 @@ def test_up_serves_the_ui_over_these_results_and_stops(
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "asr_pipeline", "up", "--port", str(port)],
-        env=os.environ | {"ASR_PIPELINE_DATA_DIR": str(data_dir)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    try:
-        assets = wait_for_assets(port, process)
-        assert set(assets) == {"raw_audio", "segments", "transcripts", "translations", "subtitles"}
-        assert all(asset["partitionStats"]["numMaterialized"] == 2 for asset in assets.values())
-        assert all(asset["partitionStats"]["numFailed"] == 1 for asset in assets.values())
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(180)
+    with (
+        TemporaryFile("w+") as printed,
+        subprocess.Popen(
+            [sys.executable, "-m", "asr_pipeline", "up", "--port", str(port)],
+            env=os.environ | {"ASR_PIPELINE_DATA_DIR": str(data_dir)},
+            stdout=printed,
+            stderr=subprocess.STDOUT,
+        ) as process,
+    ):
+        try:
+            assets = wait_for_assets(port, process, printed)
+            assert set(assets) == {"raw_audio", "segments", "transcripts", "translations", "subtitles"}
+            assert all(asset["partitionStats"]["numMaterialized"] == 2 for asset in assets.values())
+            assert all(asset["partitionStats"]["numFailed"] == 1 for asset in assets.values())
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(180)
 
 
-def wait_for_assets(port: int, process: subprocess.Popen[str]) -> dict[str, Any]:
+def wait_for_assets(port: int, process: subprocess.Popen[bytes], printed: IO[str]) -> dict[str, Any]:
     """Ask the UI's own interface until the code location has loaded."""
     query = "{assetNodes {assetKey {path} partitionStats {numMaterialized numFailed}}}"
     request = urllib.request.Request(
@@ -205,7 +208,7 @@ def wait_for_assets(port: int, process: subprocess.Popen[str]) -> dict[str, Any]
     )
     deadline = time.monotonic() + 400
     while time.monotonic() < deadline:
-        assert process.poll() is None, process.stdout and process.stdout.read()
+        assert process.poll() is None, printed.seek(0) or printed.read()
         try:
             with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - our own process
                 nodes = json.load(answer)["data"]["assetNodes"]
