@@ -40,7 +40,7 @@ def main() -> None:
 
 def _times_right(words: list[dict[str, float]], parts: list[tuple[Sample, float]]) -> tuple[int, int]:
     """Hold each word against the same word of its sample, recognised alone, moved by the sample's offset."""
-    alone = {sample.path: list(bare_words(sample.pcm.tobytes())) for sample, _ in parts}
+    alone = {sample.path: list(bare_words(sample.pcm.tobytes())) for sample in {sample for sample, _ in parts}}
     right = compared = 0
     for sample, offset_s in parts:
         end_s = offset_s + len(sample.pcm) / 16_000

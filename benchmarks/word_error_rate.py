@@ -42,8 +42,9 @@ def main() -> None:
 def _row(name: str, recordings: list[tuple[Path, str]], data_dir: Path) -> str:
     references = [text for _, text in recordings]
     pipeline, same_cuts, uncut = [], [], []
-    for path, _ in recordings:
-        (found,) = results(run(["process", str(path), "--again", "--json"], data_dir=data_dir))
+    paths = [path for path, _ in recordings]
+    took = run(["process", *map(str, paths), "--again", "--json"], data_dir=data_dir)
+    for path, found in zip(paths, results(took), strict=True):
         words = [word["text"] for utterance in found["utterances"] for word in utterance["words"]]
         pipeline.append(" ".join(words))
         pcm = soundfile.read(path, dtype="int16")[0]
