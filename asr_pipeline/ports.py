@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from asr_pipeline.domain.arrival import Arrival
 from asr_pipeline.domain.audio import AudioInfo
 from asr_pipeline.domain.cue import Cue
 from asr_pipeline.domain.errors import PipelineError
@@ -86,10 +87,15 @@ class Translator(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """Which run commits. `root_run_id` is the first run of a chain of automatic retries: `run_id` itself if none."""
+    """Which run commits. `root_run_id` is the first run of a chain of automatic retries: `run_id` itself if none.
+
+    `made_with` says what the result depends on beside its input: code, models, settings. Where it differs from what a
+    run would use now, the result is stale.
+    """
 
     run_id: str
     root_run_id: str
+    made_with: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +118,8 @@ class RecordStore(Protocol):
     Every method raises StoreUnavailable where the database is away or locked.
     """
 
-    def register(self, recordings: Iterable[Recording]) -> None:
-        """Add recordings; those whose id is there already stay as they are."""
+    def register(self, recordings: Iterable[Recording], arrivals: Iterable[Arrival] = ()) -> None:
+        """Add recordings, with the arrivals by which they came; those whose id is there already stay as they are."""
         ...
 
     def find_by_sha256(self, sha256: str) -> Recording | None:

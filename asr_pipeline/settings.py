@@ -110,9 +110,31 @@ class Settings(BaseSettings):
         default="persian", description="How digits are written in Persian text."
     )
 
+    # Inbox and originals
+    inbox_dir: Path | None = Field(
+        default=None,
+        description="Folder that is watched for recordings, with its sub-folders; else inbox/ in the data folder.",
+    )
+    inbox_after: Literal["archive", "delete", "leave"] = Field(
+        default="archive",
+        description="What becomes of a file in the inbox once its bytes are stored and verified: moved to archive/, "
+        "deleted, or left.",
+    )
+    keep_originals_days: float | None = Field(
+        default=None,
+        ge=0,
+        description="Originals of recordings that are done are removed after this many days; kept for good if not set.",
+    )
+
     # Faults
     attempts: int = Field(
         default=3, ge=1, le=20, description="Times that a stage is tried when failures are transient."
+    )
+    max_real_time_factor: float = Field(
+        default=10,
+        gt=0,
+        description="An engine that takes longer than this many times the audio's length, and longer than "
+        "a minute, is given up.",
     )
 
     @field_validator("target_languages", mode="before")
@@ -140,10 +162,10 @@ class Settings(BaseSettings):
     def _split_paths(cls, value: object) -> object:
         return [part for part in value.split(os.pathsep) if part] if isinstance(value, str) else value
 
-    @field_validator("data_dir")
+    @field_validator("data_dir", "inbox_dir")
     @classmethod
-    def _absolute(cls, value: Path) -> Path:
-        return value.expanduser().absolute()
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return None if value is None else value.expanduser().absolute()
 
     @property
     def sqlalchemy_url(self) -> str:

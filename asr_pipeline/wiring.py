@@ -9,6 +9,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 from stamina.instrumentation import LoggingOnRetryHook, set_on_retry_hooks
 
+from asr_pipeline.domain.arrival import Arrival, Outcome, Way
 from asr_pipeline.domain.recording import Recording
 from asr_pipeline.domain.translation import SOURCE_LANGUAGE
 from asr_pipeline.engines.argos import ArgosTranslator
@@ -20,6 +21,7 @@ from asr_pipeline.ports import FlowListener, RunContext
 from asr_pipeline.settings import Settings
 from asr_pipeline.steps.caption import CaptionRules
 from asr_pipeline.steps.flow import Flow, FlowRules, Tools
+from asr_pipeline.storage.arrivals import SqlArrivals
 from asr_pipeline.storage.atomic import write_text
 from asr_pipeline.storage.database import open_database, upgrade
 from asr_pipeline.storage.layout import Layout
@@ -39,6 +41,7 @@ class Pipeline:
     layout: Layout
     database: Engine
     store: SqlRecordStore
+    arrivals: SqlArrivals
     tools: Tools
     rules: FlowRules
     executor: Executor
@@ -49,7 +52,7 @@ class Pipeline:
         url = self.database.url
         return url.database or "" if url.get_backend_name() == "sqlite" else url.render_as_string(hide_password=True)
 
-    def register(self, file: Path) -> Recording:
+    def register(self, file: Path, way: Way = Way.PROCESS) -> Recording:
         """Store a file's bytes and register it; bytes that are known give the recording they are.
 
         Raises UnreadableAudio, LimitExceeded, StorageFull, TransientFailure, StoreUnavailable.
@@ -57,7 +60,16 @@ class Pipeline:
         recording = store_original(
             file, self.layout, max_bytes=self.settings.max_size_bytes, known=self.store.find_by_sha256
         )
-        self.store.register([recording])
+        there = file.stat()
+        arrival = Arrival(
+            path=str(file.absolute()),
+            size_bytes=there.st_size,
+            mtime_ns=there.st_mtime_ns,
+            way=way,
+            outcome=Outcome.ACCEPTED,
+            recording_id=recording.recording_id,
+        )
+        self.store.register([recording], [arrival])
         return self.store.find_by_sha256(recording.sha256) or recording  # another process may have been first
 
     def flow(self, listener: FlowListener, run: RunContext) -> Flow:
@@ -110,7 +122,14 @@ def build_pipeline(settings: Settings) -> Pipeline:
         files=layout,
     )
     return Pipeline(
-        settings, layout, database, store, tools, _rules(settings), ThreadPoolExecutor(settings.workers, "engine")
+        settings,
+        layout,
+        database,
+        store,
+        SqlArrivals(database),
+        tools,
+        _rules(settings),
+        ThreadPoolExecutor(settings.workers, "engine"),
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from asr_pipeline.domain.arrival import Arrival
 from asr_pipeline.domain.audio import AudioInfo
 from asr_pipeline.domain.cue import Cue
 from asr_pipeline.domain.errors import PermanentFailure, PipelineError
@@ -171,8 +172,10 @@ class FakeStore:
     results: dict[str, dict[Stage, object]] = field(default_factory=dict)
     failures: dict[str, tuple[Stage, PipelineError]] = field(default_factory=dict)
     commits: list[tuple[str, Stage, str]] = field(default_factory=list)
+    arrivals: list[Arrival] = field(default_factory=list)
 
-    def register(self, recordings: Iterable[Recording]) -> None:
+    def register(self, recordings: Iterable[Recording], arrivals: Iterable[Arrival] = ()) -> None:
+        self.arrivals += arrivals
         for one in recordings:
             self.recordings.setdefault(one.recording_id, one)
             self.results.setdefault(one.recording_id, {})

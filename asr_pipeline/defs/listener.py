@@ -7,10 +7,9 @@ import dagster as dg
 
 from asr_pipeline.defs.checks import evaluations
 from asr_pipeline.defs.metadata import stage_metadata
-from asr_pipeline.defs.specs import CODE_VERSIONS, DEPENDS_ON
 from asr_pipeline.domain.errors import PipelineError
 from asr_pipeline.domain.results import RecordingResults
-from asr_pipeline.domain.stage import Stage
+from asr_pipeline.domain.stage import CODE_VERSIONS, DEPENDS_ON, Stage
 from asr_pipeline.ports import FlowListener
 
 # Dagster reads these tags of a materialization to tell what is out of date; it exports no names for them.

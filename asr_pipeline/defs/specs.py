@@ -3,19 +3,10 @@
 import dagster as dg
 
 from asr_pipeline.defs.partitions import recordings
-from asr_pipeline.domain.stage import Stage
+from asr_pipeline.domain.stage import CODE_VERSIONS, DEPENDS_ON, Stage
 
 GROUP = "speech"
 OWNERS = ["team:speech"]
-
-
-DEPENDS_ON = {
-    Stage.RAW_AUDIO: (),
-    Stage.SEGMENTS: (Stage.RAW_AUDIO,),
-    Stage.TRANSCRIPTS: (Stage.RAW_AUDIO, Stage.SEGMENTS),
-    Stage.TRANSLATIONS: (Stage.TRANSCRIPTS,),
-    Stage.SUBTITLES: (Stage.TRANSCRIPTS, Stage.TRANSLATIONS),
-}
 
 
 def _columns(**descriptions: str) -> dict[str, dg.TableSchema]:
@@ -49,14 +40,6 @@ def _spec(
         skippable=True,
     )
 
-
-CODE_VERSIONS = {
-    Stage.RAW_AUDIO: "1",
-    Stage.SEGMENTS: "1",
-    Stage.TRANSCRIPTS: "1",
-    Stage.TRANSLATIONS: "1",
-    Stage.SUBTITLES: "1",
-}
 
 SPECS = [
     _spec(

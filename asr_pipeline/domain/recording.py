@@ -16,6 +16,7 @@ class RecordingState(StrEnum):
     DONE = "done"  # every stage is done
     FAILED = "failed"  # a transient failure outlasted its retries
     QUARANTINED = "quarantined"  # a permanent failure
+    DROPPED = "dropped"  # a person gave it up
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,3 +16,22 @@ class Stage(StrEnum):
     def order(self) -> int:
         """Place in the order of work, from 0."""
         return list(Stage).index(self)
+
+
+# Versions of the code that computes each stage: raised where the same input gives another result than before.
+CODE_VERSIONS = {
+    Stage.RAW_AUDIO: "1",
+    Stage.SEGMENTS: "1",
+    Stage.TRANSCRIPTS: "1",
+    Stage.TRANSLATIONS: "1",
+    Stage.SUBTITLES: "1",
+}
+
+# What each stage is made from.
+DEPENDS_ON: dict[Stage, tuple[Stage, ...]] = {
+    Stage.RAW_AUDIO: (),
+    Stage.SEGMENTS: (Stage.RAW_AUDIO,),
+    Stage.TRANSCRIPTS: (Stage.RAW_AUDIO, Stage.SEGMENTS),
+    Stage.TRANSLATIONS: (Stage.TRANSCRIPTS,),
+    Stage.SUBTITLES: (Stage.TRANSCRIPTS, Stage.TRANSLATIONS),
+}

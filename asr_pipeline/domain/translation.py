@@ -17,7 +17,10 @@ class Translation:
 
 @dataclass(frozen=True, slots=True)
 class TranslationSet:
-    """All of a recording's translations into one language, and the engine, model and version that made them."""
+    """All of a recording's translations into one language, and the engine, model and version that made them.
+
+    `glossary` names the glossary entries that apply to the recording (`domain.glossary`); empty where none does.
+    """
 
     recording_id: str
     language: str
@@ -25,3 +28,4 @@ class TranslationSet:
     model: str
     model_version: str
     translations: tuple[Translation, ...]
+    glossary: str = ""

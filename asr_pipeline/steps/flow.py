@@ -8,7 +8,7 @@ its translations has left the window: sentences of many recordings are translate
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Executor
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -69,10 +69,14 @@ class Tools:
 
 @dataclass(frozen=True)
 class FlowRules:
-    """What a person may choose about the flow. Times are in seconds."""
+    """What a person may choose about the flow. Times are in seconds.
+
+    `made_with` is kept with each stage's commits (`ports.RunContext`).
+    """
 
     target_languages: Sequence[str]
     caption_rules: CaptionRules
+    made_with: Mapping[Stage, str] = field(default_factory=dict)
     allow_silent: bool = True
     span_target_s: float = 30
     recordings_in_flight: int = 8
@@ -201,7 +205,8 @@ class Flow:
 
     async def _compute(self, stage: Stage, results: RecordingResults) -> None:
         """Compute one stage and commit it."""
-        tools, rules, run = self._tools, self._rules, self._run_context
+        tools, rules = self._tools, self._rules
+        run = replace(self._run_context, made_with=rules.made_with.get(stage, ""))
         recording, recording_id = results.recording, results.recording.recording_id
         audio_path = tools.files.audio_of(recording_id)
         results.seconds[stage] = 0.0

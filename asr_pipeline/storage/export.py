@@ -96,7 +96,7 @@ def _write_csv(file: BinaryIO, schema: pa.Schema, frames: Iterator[pd.DataFrame]
     for frame in frames:
         for name in schema.names:
             if pa.types.is_timestamp(schema.field(name).type):
-                frame[name] = [moment.isoformat() for moment in frame[name]]
+                frame[name] = [None if pd.isna(moment) else moment.isoformat() for moment in frame[name]]
             elif pa.types.is_integer(schema.field(name).type):
                 frame[name] = frame[name].astype("Int64")
         frame.to_csv(file, index=False, header=False, lineterminator="\n")

@@ -34,6 +34,26 @@ class Layout:
         return self.data_dir / "dagster"
 
     @property
+    def inbox(self) -> Path:
+        """Where files are dropped, where no other folder is set."""
+        return self.data_dir / "inbox"
+
+    @property
+    def archive(self) -> Path:
+        """Files that were taken from the inbox, under the names they had there."""
+        return self.data_dir / "archive"
+
+    @property
+    def quarantine(self) -> Path:
+        """Files that could not be taken or processed, each with a `.reason.json`."""
+        return self.data_dir / "quarantine"
+
+    @property
+    def locks(self) -> Path:
+        """Locks by which processes on this machine keep out of each other's way."""
+        return self.data_dir / "locks"
+
+    @property
     def originals(self) -> Path:
         """Source files as they came, byte for byte."""
         return self.data_dir / "originals"
@@ -65,7 +85,10 @@ class Layout:
 
     def ensure(self) -> None:
         """Make the folders. Raises SettingInvalid where that is not possible."""
-        folders = (self.dagster_home, self.originals, self.audio, self.results, self.models, self.exports, self.logs)
+        folders = (
+            *(self.dagster_home, self.inbox, self.originals, self.audio, self.results, self.archive, self.quarantine),
+            *(self.locks, self.models, self.exports, self.logs),
+        )
         for folder in folders:
             try:
                 folder.mkdir(parents=True, exist_ok=True)

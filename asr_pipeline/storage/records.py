@@ -3,10 +3,12 @@
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
+from asr_pipeline.domain.arrival import Arrival
 from asr_pipeline.domain.audio import AudioInfo
 from asr_pipeline.domain.errors import PermanentFailure, PipelineError
 from asr_pipeline.domain.recording import Recording, RecordingState
@@ -17,6 +19,7 @@ from asr_pipeline.domain.transcript import Transcript
 from asr_pipeline.domain.translation import TranslationSet
 from asr_pipeline.ports import RecordingRow, RunContext
 from asr_pipeline.storage import results
+from asr_pipeline.storage.arrivals import put_arrivals
 from asr_pipeline.storage.database import reading, writing
 from asr_pipeline.storage.standing import in_chunks, insert_into, note_commit, note_failure, number_of
 from asr_pipeline.storage.tables import audio, recordings, stage_commits, transcripts
@@ -40,9 +43,10 @@ class SqlRecordStore:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def register(self, recordings: Iterable[Recording]) -> None:
+    def register(self, recordings: Iterable[Recording], arrivals: Iterable[Arrival] = ()) -> None:
         """Add recordings, in order; those whose id or whose bytes are there already stay as they are.
 
+        The arrivals by which they came are noted in the same transaction.
         Raises PermanentFailure where another recording's bytes have the same id: nothing is added then.
         """
         given = {recording.recording_id: recording for recording in recordings}
@@ -51,6 +55,7 @@ class SqlRecordStore:
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(REGISTER_LOCK)))
             for ids in in_chunks(list(given)):
                 _register(connection, [given[one] for one in ids])
+            put_arrivals(connection, _as_registered(connection, given, arrivals))
 
     def find_by_sha256(self, sha256: str) -> Recording | None:
         """Give the recording that has these bytes."""
@@ -212,6 +217,19 @@ def _register(connection: Connection, given: Sequence[Recording]) -> None:
                 found=f"others, SHA-256 {sha256_of[recording_id]}",
                 remedy="Give the new file another name: the two share the first digits of their hashes.",
             )
+
+
+def _as_registered(
+    connection: Connection, given: Mapping[str, Recording], arrivals: Iterable[Arrival]
+) -> list[Arrival]:
+    """Give arrivals with the ids that their bytes are registered under: another process may have been first."""
+    id_of: dict[str, str] = {}
+    there = sa.select(recordings.c.sha256, recordings.c.recording_id)
+    for hashes in in_chunks([recording.sha256 for recording in given.values()]):
+        rows = connection.execute(there.where(recordings.c.sha256.in_(hashes)))
+        id_of |= {row.sha256: row.recording_id for row in rows}
+    ids = {recording_id: id_of[recording.sha256] for recording_id, recording in given.items()}
+    return [replace(one, recording_id=ids.get(one.recording_id or "", one.recording_id)) for one in arrivals]
 
 
 def _rows_query() -> "sa.Select[*tuple[object, ...]]":

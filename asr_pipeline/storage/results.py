@@ -135,6 +135,7 @@ def put_translations(connection: Connection, number: int, sets: Sequence[Transla
             "engine": one.engine,
             "model": one.model,
             "model_version": one.model_version,
+            "glossary": one.glossary,
         }
         for one in sets
     ]
@@ -162,12 +163,25 @@ def get_translations(connection: Connection, number: int, recording_id: str) -> 
         .order_by(sentence.language, sentence.utterance_index)
     )
     heads = connection.execute(
-        sa.select(head.language, head.engine, head.model, head.model_version).where(head.recording_number == number)
+        sa.select(head.language, head.engine, head.model, head.model_version, head.glossary).where(
+            head.recording_number == number
+        )
     )
     translations: dict[str, list[Translation]] = {}
     for row in sentences:
         translations.setdefault(row.language, []).append(Translation(*row))
-    return [TranslationSet(recording_id, *row, tuple(translations.get(row.language, ()))) for row in sorted(heads)]
+    return [
+        TranslationSet(
+            recording_id,
+            row.language,
+            row.engine,
+            row.model,
+            row.model_version,
+            tuple(translations.get(row.language, ())),
+            row.glossary,
+        )
+        for row in sorted(heads)
+    ]
 
 
 def put_subtitles(connection: Connection, number: int, files: Sequence[SubtitleFile]) -> None:

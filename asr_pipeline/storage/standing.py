@@ -40,7 +40,12 @@ def number_of(connection: Connection, recording_id: str, *, lock: bool = False) 
 
 def note_commit(connection: Connection, number: int, stage: Stage, run: RunContext) -> None:
     """Note that a run has committed a stage, and bring the state up to date."""
-    values = {"run_id": run.run_id, "root_run_id": run.root_run_id, "committed_at": dt.datetime.now(dt.UTC)}
+    values = {
+        "run_id": run.run_id,
+        "root_run_id": run.root_run_id,
+        "committed_at": dt.datetime.now(dt.UTC),
+        "made_with": run.made_with,
+    }
     commit = insert_into(connection, stage_commits).values(recording_number=number, stage=stage.value, **values)
     connection.execute(commit.on_conflict_do_update(index_elements=["recording_number", "stage"], set_=values))
     committed = sa.select(sa.func.count()).where(stage_commits.c.recording_number == number).scalar_subquery()
@@ -49,7 +54,7 @@ def note_commit(connection: Connection, number: int, stage: Stage, run: RunConte
     connection.execute(
         sa.update(recordings)
         .where(recordings.c.number == number, here)
-        .values(state=state, failed_stage=None, failure_kind=None, reason=None)
+        .values(state=state, failed_stage=None, failure_kind=None, reason=None, failures=0, failed_at=None)
     )
 
 
@@ -64,5 +69,7 @@ def note_failure(connection: Connection, number: int, stage: Stage, error: Pipel
             failed_stage=stage.value,
             failure_kind=type(error).__name__,
             reason=str(error),
+            failures=recordings.c.failures + 1,
+            failed_at=dt.datetime.now(dt.UTC),
         )
     )

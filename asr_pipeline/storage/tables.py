@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
+from asr_pipeline.domain.arrival import Outcome, Way
 from asr_pipeline.domain.recording import RecordingState
 from asr_pipeline.domain.stage import Stage
 from asr_pipeline.storage.text import original, storable
@@ -111,14 +112,42 @@ recordings = sa.Table(
     sa.Column("failed_stage", sa.Text),
     sa.Column("failure_kind", sa.Text),
     sa.Column("reason", StoredText),
+    sa.Column("failures", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("failed_at", UtcTime),
+    sa.Column("original_removed_at", UtcTime),
+    sa.Column("retired_at", UtcTime),
     sa.CheckConstraint(_one_of("state", RecordingState), name="state"),
     sa.CheckConstraint(_one_of("failed_stage", Stage), name="failed_stage"),
     sa.CheckConstraint(
-        "(state IN ('failed', 'quarantined')) = (failed_stage IS NOT NULL) "
-        "AND (failed_stage IS NULL) = (reason IS NULL) AND (failed_stage IS NULL) = (failure_kind IS NULL)",
+        "(state NOT IN ('failed', 'quarantined') OR failed_stage IS NOT NULL) "
+        "AND (state NOT IN ('in_progress', 'done') OR failed_stage IS NULL) "
+        "AND (failed_stage IS NULL) = (reason IS NULL) AND (failed_stage IS NULL) = (failure_kind IS NULL) "
+        "AND (failed_stage IS NULL) = (failed_at IS NULL)",
         name="failure",
     ),
     sa.Index(None, "state", "number"),
+)
+
+arrivals = sa.Table(
+    "arrivals",
+    metadata,
+    sa.Column("number", BigNumber, primary_key=True),
+    sa.Column("key_sha256", sa.String(SHA256_CHARS), nullable=False, unique=True),
+    sa.Column("path", StoredText, nullable=False),
+    sa.Column("size_bytes", sa.BigInteger, nullable=False),
+    sa.Column("mtime_ns", sa.BigInteger, nullable=False),
+    sa.Column("way", sa.Text, nullable=False),
+    sa.Column("outcome", sa.Text, nullable=False),
+    # No foreign key, on purpose: a recording's row that is lost must be missed, not take its arrivals with it.
+    sa.Column("recording_id", sa.Text),
+    sa.Column("reason", StoredText),
+    sa.Column("arrived_at", UtcTime, nullable=False),
+    sa.CheckConstraint(_one_of("way", Way), name="way"),
+    sa.CheckConstraint(_one_of("outcome", Outcome), name="outcome"),
+    sa.CheckConstraint("(outcome = 'accepted') = (recording_id IS NOT NULL)", name="recording_id"),
+    sa.CheckConstraint("(outcome = 'accepted') = (reason IS NULL)", name="reason"),
+    sa.Index(None, "recording_id"),
+    sa.Index(None, "outcome"),
 )
 
 audio = sa.Table(
@@ -157,6 +186,16 @@ transcripts = sa.Table(
     sa.Column("chunk_bytes", sa.Integer, nullable=False),
     sa.Column("word_count", sa.Integer, nullable=False),
     sa.Column("mean_confidence", sa.Double),
+)
+
+span_results = sa.Table(
+    "span_results",
+    metadata,
+    _recording_number(),
+    sa.Column("span_index", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("made_with", sa.Text, nullable=False),
+    sa.Column("utterances", StoredText, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 utterances = sa.Table(
@@ -202,6 +241,7 @@ translation_sets = sa.Table(
     _recording_number(),
     sa.Column("language", sa.Text, primary_key=True),
     *_made_by(),
+    sa.Column("glossary", sa.Text, nullable=False, server_default=sa.text("''")),
     sqlite_with_rowid=False,
 )
 
@@ -239,6 +279,7 @@ stage_commits = sa.Table(
     sa.Column("run_id", sa.Text, nullable=False),
     sa.Column("root_run_id", sa.Text, nullable=False),
     sa.Column("committed_at", UtcTime, nullable=False),
+    sa.Column("made_with", sa.Text, nullable=False, server_default=sa.text("''")),
     sa.CheckConstraint(_one_of("stage", Stage), name="stage"),
     sa.Index(None, "root_run_id"),
     sqlite_with_rowid=False,
@@ -254,5 +295,16 @@ translation_memory = sa.Table(
     sa.Column("sentence", StoredText, nullable=False),
     sa.Column("translation", StoredText, nullable=False),
     sa.Column("remembered_at", UtcTime, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+glossary = sa.Table(
+    "glossary",
+    metadata,
+    sa.Column("source_language", sa.Text, primary_key=True),
+    sa.Column("target_language", sa.Text, primary_key=True),
+    sa.Column("term", StoredText, primary_key=True),
+    sa.Column("translation", StoredText, nullable=False),
+    sa.Column("changed_at", UtcTime, nullable=False),
     sqlite_with_rowid=False,
 )

@@ -12,9 +12,8 @@ import pytest
 from asr_pipeline.definitions import build_defs
 from asr_pipeline.defs.instance import RANGE_END_TAG, RANGE_START_TAG, add_partitions, open_instance, run_in_process
 from asr_pipeline.defs.lineage import told_by_earlier_runs
-from asr_pipeline.defs.specs import DEPENDS_ON
 from asr_pipeline.domain.recording import RecordingState
-from asr_pipeline.domain.stage import Stage
+from asr_pipeline.domain.stage import DEPENDS_ON, Stage
 from asr_pipeline.settings import load_settings
 from asr_pipeline.wiring import Pipeline, open_pipeline
 
@@ -96,6 +95,7 @@ def test_good_ones_are_materialized_and_corrupt_ones_fail_on_every_asset(
         RecordingState.QUARANTINED: 3,
         RecordingState.FAILED: 0,
         RecordingState.IN_PROGRESS: 0,
+        RecordingState.DROPPED: 0,
     }
     (run,) = house.instance.get_runs()
     assert run.status is dg.DagsterRunStatus.FAILURE

@@ -77,6 +77,7 @@ def test_status_and_list_tell_each_recording_once(
         "done": 2,
         "failed": 0,
         "quarantined": 1,
+        "dropped": 0,
     }
     rows = printed_json(asr_pipeline("list", "--json", data_dir=data_dir))
     assert len(rows) == 3

@@ -9,14 +9,17 @@ import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 
+from asr_pipeline.domain.arrival import Arrival, Outcome, Way
 from asr_pipeline.domain.errors import SettingInvalid, UnreadableAudio
 from asr_pipeline.domain.stage import Stage
 from asr_pipeline.ports import EngineVersion
 from asr_pipeline.storage import export
+from asr_pipeline.storage.arrivals import SqlArrivals
+from asr_pipeline.storage.database import writing
 from asr_pipeline.storage.export import export_table
 from asr_pipeline.storage.memory import SqlTranslationMemory
 from asr_pipeline.storage.records import SqlRecordStore
-from asr_pipeline.storage.tables import metadata
+from asr_pipeline.storage.tables import glossary, metadata, span_results
 from asr_pipeline_tests.storage.samples import RUN, recording, results, save
 
 pytestmark = pytest.mark.database
@@ -33,6 +36,21 @@ def filled(database: sa.Engine) -> sa.Engine:
         save(store, stage, good.recording_id, results(good.recording_id))
     error = UnreadableAudio(odd.name, expected="audio", found="noise", remedy="Record it again.")
     store.save_failure(odd.recording_id, Stage.RAW_AUDIO, error, RUN)
+    arrival = Arrival("/inbox/good.wav", 1, 2, Way.INBOX, Outcome.ACCEPTED, good.recording_id)
+    SqlArrivals(database).note([arrival])
+    with writing(database) as connection:
+        connection.execute(
+            sa.insert(glossary).values(
+                source_language="en",
+                target_language="fa",
+                term="mina",
+                translation="مینا",
+                changed_at=dt.datetime.now(dt.UTC),
+            )
+        )
+        connection.execute(
+            sa.insert(span_results).values(recording_number=1, span_index=0, made_with="x", utterances="[]")
+        )
     SqlTranslationMemory(database).remember({"Hello.": "سلام."}, "en", "fa", EngineVersion("argos", "en_fa", "1.5"))
     return database
 

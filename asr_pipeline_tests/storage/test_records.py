@@ -199,6 +199,7 @@ def test_every_recording_is_counted_once(store: SqlRecordStore) -> None:
         RecordingState.QUARANTINED: 1,
         RecordingState.DONE: 1,
         RecordingState.FAILED: 0,
+        RecordingState.DROPPED: 0,
     }
     assert [row.recording for row in store.rows(state=RecordingState.QUARANTINED)] == [two]
     assert store.rows([one.recording_id], state=RecordingState.DONE) == []

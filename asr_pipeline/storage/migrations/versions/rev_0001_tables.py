@@ -26,9 +26,15 @@ def upgrade() -> None:
         sa.Column("failed_stage", sa.Text(), nullable=True),
         sa.Column("failure_kind", sa.Text(), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("failures", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("failed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("original_removed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("retired_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
-            "(state IN ('failed', 'quarantined')) = (failed_stage IS NOT NULL) "
-            "AND (failed_stage IS NULL) = (reason IS NULL) AND (failed_stage IS NULL) = (failure_kind IS NULL)",
+            "(state NOT IN ('failed', 'quarantined') OR failed_stage IS NOT NULL) "
+            "AND (state NOT IN ('in_progress', 'done') OR failed_stage IS NULL) "
+            "AND (failed_stage IS NULL) = (reason IS NULL) AND (failed_stage IS NULL) = (failure_kind IS NULL) "
+            "AND (failed_stage IS NULL) = (failed_at IS NULL)",
             name=op.f("ck_recordings_failure"),
         ),
         sa.CheckConstraint(
@@ -36,13 +42,46 @@ def upgrade() -> None:
             name=op.f("ck_recordings_failed_stage"),
         ),
         sa.CheckConstraint(
-            "state IN ('in_progress', 'done', 'failed', 'quarantined')", name=op.f("ck_recordings_state")
+            "state IN ('in_progress', 'done', 'failed', 'quarantined', 'dropped')", name=op.f("ck_recordings_state")
         ),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_recordings")),
         sa.UniqueConstraint("recording_id", name=op.f("uq_recordings_recording_id")),
         sa.UniqueConstraint("sha256", name=op.f("uq_recordings_sha256")),
     )
     op.create_index(op.f("ix_recordings_state"), "recordings", ["state", "number"], unique=False)
+    op.create_table(
+        "arrivals",
+        sa.Column("number", BIG_NUMBER, nullable=False),
+        sa.Column("key_sha256", sa.String(length=64), nullable=False),
+        sa.Column("path", sa.Text(), nullable=False),
+        sa.Column("size_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("mtime_ns", sa.BigInteger(), nullable=False),
+        sa.Column("way", sa.Text(), nullable=False),
+        sa.Column("outcome", sa.Text(), nullable=False),
+        sa.Column("recording_id", sa.Text(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("arrived_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("way IN ('inbox', 'process', 'import', 'upload')", name=op.f("ck_arrivals_way")),
+        sa.CheckConstraint("outcome IN ('accepted', 'refused', 'dropped')", name=op.f("ck_arrivals_outcome")),
+        sa.CheckConstraint(
+            "(outcome = 'accepted') = (recording_id IS NOT NULL)", name=op.f("ck_arrivals_recording_id")
+        ),
+        sa.CheckConstraint("(outcome = 'accepted') = (reason IS NULL)", name=op.f("ck_arrivals_reason")),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_arrivals")),
+        sa.UniqueConstraint("key_sha256", name=op.f("uq_arrivals_key_sha256")),
+    )
+    op.create_index(op.f("ix_arrivals_recording_id"), "arrivals", ["recording_id"], unique=False)
+    op.create_index(op.f("ix_arrivals_outcome"), "arrivals", ["outcome"], unique=False)
+    op.create_table(
+        "glossary",
+        sa.Column("source_language", sa.Text(), nullable=False),
+        sa.Column("target_language", sa.Text(), nullable=False),
+        sa.Column("term", sa.Text(), nullable=False),
+        sa.Column("translation", sa.Text(), nullable=False),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("source_language", "target_language", "term", name=op.f("pk_glossary")),
+        sqlite_with_rowid=False,
+    )
     op.create_table(
         "translation_memory",
         sa.Column("key_sha256", sa.String(length=64), nullable=False),
@@ -96,6 +135,7 @@ def upgrade() -> None:
         sa.Column("run_id", sa.Text(), nullable=False),
         sa.Column("root_run_id", sa.Text(), nullable=False),
         sa.Column("committed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("made_with", sa.Text(), server_default=sa.text("''"), nullable=False),
         sa.CheckConstraint(
             "stage IN ('raw_audio', 'segments', 'transcripts', 'translations', 'subtitles')",
             name=op.f("ck_stage_commits_stage"),
@@ -107,6 +147,18 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index(op.f("ix_stage_commits_root_run_id"), "stage_commits", ["root_run_id"], unique=False)
+    op.create_table(
+        "span_results",
+        sa.Column("recording_number", BIG_NUMBER, autoincrement=False, nullable=False),
+        sa.Column("span_index", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("made_with", sa.Text(), nullable=False),
+        sa.Column("utterances", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["recording_number"], ["recordings.number"], name=op.f("fk_span_results_recordings"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("recording_number", "span_index", name=op.f("pk_span_results")),
+        sqlite_with_rowid=False,
+    )
     op.create_table(
         "subtitles",
         sa.Column("recording_number", BIG_NUMBER, autoincrement=False, nullable=False),
@@ -141,6 +193,7 @@ def upgrade() -> None:
         sa.Column("engine", sa.Text(), nullable=False),
         sa.Column("model", sa.Text(), nullable=False),
         sa.Column("model_version", sa.Text(), nullable=False),
+        sa.Column("glossary", sa.Text(), server_default=sa.text("''"), nullable=False),
         sa.ForeignKeyConstraint(
             ["recording_number"], ["recordings.number"], name=op.f("fk_translation_sets_recordings"), ondelete="CASCADE"
         ),
@@ -210,8 +263,13 @@ def downgrade() -> None:
     op.drop_table("subtitles")
     op.drop_index(op.f("ix_stage_commits_root_run_id"), table_name="stage_commits")
     op.drop_table("stage_commits")
+    op.drop_table("span_results")
     op.drop_table("segments")
     op.drop_table("audio")
     op.drop_table("translation_memory")
+    op.drop_table("glossary")
+    op.drop_index(op.f("ix_arrivals_outcome"), table_name="arrivals")
+    op.drop_index(op.f("ix_arrivals_recording_id"), table_name="arrivals")
+    op.drop_table("arrivals")
     op.drop_index(op.f("ix_recordings_state"), table_name="recordings")
     op.drop_table("recordings")

@@ -1,0 +1,34 @@
+"""Arrivals: every file that was ever offered, and what became of it. The ledger that `verify` counts by."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Way(StrEnum):
+    """How a file came."""
+
+    INBOX = "inbox"
+    PROCESS = "process"  # named on the command line
+    IMPORT = "import"
+    UPLOAD = "upload"
+
+
+class Outcome(StrEnum):
+    """What became of an offered file."""
+
+    ACCEPTED = "accepted"  # its bytes are a recording
+    REFUSED = "refused"  # it could not be read, or is beyond a limit: it is in quarantine, never a recording
+    DROPPED = "dropped"  # refused, then given up by a person
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A file as it was when it was taken. `path` is where it lay; `recording_id` is set where it was accepted."""
+
+    path: str
+    size_bytes: int
+    mtime_ns: int
+    way: Way
+    outcome: Outcome
+    recording_id: str | None = None
+    reason: str | None = None

@@ -1,0 +1,99 @@
+"""The ledger of arrivals, in SQL: every file that was ever offered, and what became of it."""
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from asr_pipeline.domain.arrival import Arrival, Outcome, Way
+from asr_pipeline.storage.database import reading, writing
+from asr_pipeline.storage.standing import in_chunks, insert_into
+from asr_pipeline.storage.tables import arrivals
+from asr_pipeline.storage.text import storable
+
+FileLook = tuple[str, int, int]  # path, size in bytes, time of change in nanoseconds
+
+
+class SqlArrivals:
+    """The ledger, over an engine whose tables are up to date. May be shared by threads."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def note(self, given: Iterable[Arrival]) -> None:
+        """Note arrivals. The same file, unchanged, is one arrival: what became of it last stands."""
+        with writing(self._engine) as connection:
+            put_arrivals(connection, given)
+
+    def known(self, looks: Sequence[FileLook]) -> Mapping[FileLook, Arrival]:
+        """Give what became of these files, of those that were offered before and have not changed since."""
+        look_of = {_key(*look): look for look in looks}
+        found: dict[FileLook, Arrival] = {}
+        with reading(self._engine) as connection:
+            for keys in in_chunks(list(look_of)):
+                query = sa.select(arrivals).where(arrivals.c.key_sha256.in_(keys))
+                found |= {look_of[row.key_sha256]: _as_arrival(row) for row in connection.execute(query)}
+        return found
+
+    def of_recording(self, recording_id: str) -> list[Arrival]:
+        """Give the files that were this recording, in the order in which they came: all the names it had."""
+        return self._select(arrivals.c.recording_id == recording_id)
+
+    def with_outcome(self, outcome: Outcome) -> list[Arrival]:
+        """Give the arrivals that ended so, in the order in which they came."""
+        return self._select(arrivals.c.outcome == outcome.value)
+
+    def count_by_outcome(self) -> Mapping[Outcome, int]:
+        """Count arrivals; every outcome is present."""
+        query = sa.select(arrivals.c.outcome, sa.func.count()).group_by(arrivals.c.outcome)
+        with reading(self._engine) as connection:
+            counts = {Outcome(outcome): count for outcome, count in connection.execute(query)}
+        return {outcome: counts.get(outcome, 0) for outcome in Outcome}
+
+    def _select(self, condition: "sa.ColumnElement[bool]") -> list[Arrival]:
+        with reading(self._engine) as connection:
+            rows = connection.execute(sa.select(arrivals).where(condition).order_by(arrivals.c.number))
+            return [_as_arrival(row) for row in rows]
+
+
+def put_arrivals(connection: Connection, given: Iterable[Arrival]) -> None:
+    """Note arrivals in a transaction that is open."""
+    now = dt.datetime.now(dt.UTC)
+    rows = {
+        _key(one.path, one.size_bytes, one.mtime_ns): {
+            "path": one.path,
+            "size_bytes": one.size_bytes,
+            "mtime_ns": one.mtime_ns,
+            "way": one.way.value,
+            "outcome": one.outcome.value,
+            "recording_id": one.recording_id,
+            "reason": one.reason,
+            "arrived_at": now,
+        }
+        for one in given
+    }
+    if rows:
+        insert = insert_into(connection, arrivals)
+        changed = {name: insert.excluded[name] for name in ("outcome", "recording_id", "reason")}
+        upsert = insert.on_conflict_do_update(index_elements=["key_sha256"], set_=changed)
+        connection.execute(upsert, [{"key_sha256": key, **row} for key, row in sorted(rows.items())])
+
+
+def _key(path: str, size_bytes: int, mtime_ns: int) -> str:
+    """Hash a look: paths can be longer than what a database can index."""
+    return hashlib.sha256(json.dumps([storable(path), size_bytes, mtime_ns]).encode()).hexdigest()
+
+
+def _as_arrival(row: "sa.Row[tuple[object, ...]]") -> Arrival:
+    return Arrival(
+        path=row.path,
+        size_bytes=row.size_bytes,
+        mtime_ns=row.mtime_ns,
+        way=Way(row.way),
+        outcome=Outcome(row.outcome),
+        recording_id=row.recording_id,
+        reason=row.reason,
+    )

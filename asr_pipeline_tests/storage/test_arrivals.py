@@ -1,0 +1,55 @@
+"""The ledger of arrivals, on SQLite and PostgreSQL."""
+
+from dataclasses import replace
+
+import pytest
+import sqlalchemy as sa
+
+from asr_pipeline.domain.arrival import Arrival, Outcome, Way
+from asr_pipeline.storage.arrivals import SqlArrivals
+from asr_pipeline.storage.records import SqlRecordStore
+from asr_pipeline_tests.storage.samples import recording
+
+pytestmark = pytest.mark.database
+LONG_PATH = "/inbox/" + "/".join(["ü" * 100] * 20) + "/caf\udce9 سلام\n'.wav"
+REFUSED = Arrival(LONG_PATH, 5, 1_700_000_000_123_456_789, Way.INBOX, Outcome.REFUSED, reason="no audio")
+
+
+def accepted(path: str, recording_id: str) -> Arrival:
+    return Arrival(path, 5, 7, Way.IMPORT, Outcome.ACCEPTED, recording_id)
+
+
+def test_the_same_file_unchanged_is_one_arrival(database: sa.Engine) -> None:
+    ledger = SqlArrivals(database)
+    ledger.note([REFUSED])
+    ledger.note([REFUSED, replace(REFUSED, mtime_ns=1)])
+    assert ledger.count_by_outcome() == {Outcome.ACCEPTED: 0, Outcome.REFUSED: 2, Outcome.DROPPED: 0}
+    look = (REFUSED.path, REFUSED.size_bytes, REFUSED.mtime_ns)
+    assert ledger.known([look, (REFUSED.path, 6, 1)]) == {look: REFUSED}
+
+
+def test_what_became_of_it_last_stands(database: sa.Engine) -> None:
+    ledger = SqlArrivals(database)
+    ledger.note([REFUSED])
+    dropped = replace(REFUSED, outcome=Outcome.DROPPED, reason="no audio; dropped")
+    ledger.note([dropped])
+    assert ledger.with_outcome(Outcome.REFUSED) == []
+    assert ledger.with_outcome(Outcome.DROPPED) == [dropped]
+
+
+def test_a_recording_has_all_the_names_it_came_under(database: sa.Engine) -> None:
+    store, ledger = SqlRecordStore(database), SqlArrivals(database)
+    one = recording("one.wav")
+    store.register([one], [accepted("/a/one.wav", one.recording_id)])
+    store.register([one], [accepted("/b/two.wav", one.recording_id)])
+    assert [arrival.path for arrival in ledger.of_recording(one.recording_id)] == ["/a/one.wav", "/b/two.wav"]
+
+
+def test_an_arrival_names_the_recording_that_its_bytes_are(database: sa.Engine) -> None:
+    store, ledger = SqlRecordStore(database), SqlArrivals(database)
+    first = recording("first.wav", b"bytes")
+    late = recording("late.wav", b"bytes")  # another process registered the same bytes meanwhile, by another name
+    store.register([first])
+    store.register([late], [accepted("/late.wav", late.recording_id)])
+    (arrival,) = ledger.of_recording(first.recording_id)
+    assert arrival.path == "/late.wav"
