@@ -38,7 +38,7 @@ def _audio(results: RecordingResults) -> Metadata:
     if audio is None:
         return {}
     return {
-        "waveform": _picture("waveform", waveform_png(audio.waveform)),
+        "waveform": picture("waveform", waveform_png(audio.waveform)),
         "name": dg.MetadataValue.text(results.recording.name),
         "duration_s": dg.MetadataValue.float(round(audio.duration_s, 3)),
         "format": dg.MetadataValue.text(f"{audio.container} / {audio.codec}"),
@@ -80,7 +80,7 @@ def _transcript(results: RecordingResults) -> Metadata:
     }
     if transcript.mean_confidence is not None:
         described["mean_confidence"] = dg.MetadataValue.float(round(transcript.mean_confidence, 3))
-        described["confidence_histogram"] = _picture("confidence", confidence_histogram_png(confidences))
+        described["confidence_histogram"] = picture("confidence", confidence_histogram_png(confidences))
     seconds = results.seconds.get(Stage.TRANSCRIPTS)
     if seconds and results.audio is not None and results.audio.duration_s:
         described["real_time_factor"] = dg.MetadataValue.float(round(seconds / results.audio.duration_s, 4))
@@ -125,5 +125,6 @@ def _isolated(text: str, language: str) -> str:
     return f"{RIGHT_TO_LEFT}{text}{END_ISOLATE}" if language in RIGHT_TO_LEFT_LANGUAGES else text
 
 
-def _picture(label: str, png: bytes) -> dg.MetadataValue:
+def picture(label: str, png: bytes) -> dg.MetadataValue:
+    """Give a picture that the UI shows in place."""
     return dg.MetadataValue.md(f"![{label}](data:image/png;base64,{base64.b64encode(png).decode()})")

@@ -38,6 +38,21 @@ def confidence_histogram_png(confidences: Sequence[float], *, width: int = 300, 
     return _png(picture)
 
 
+def trend_png(values: Sequence[float | None], *, width: int = 600, height: int = 90) -> bytes:
+    """Draw values from 0 to 1, one a day, as a line; a day without a value leaves a gap."""
+    picture = Image.new("RGB", (width, height), BACKGROUND)
+    draw = ImageDraw.Draw(picture)
+    draw.line((0, height - 1, width, height - 1), fill=AXIS)
+    step_px = width / max(1, len(values) - 1)
+    points = [None if v is None else (i * step_px, height - 3 - v * (height - 6)) for i, v in enumerate(values)]
+    for point, following in zip(points, [*points[1:], None], strict=True):
+        if point is not None:
+            draw.ellipse((point[0] - 2, point[1] - 2, point[0] + 2, point[1] + 2), fill=WAVE)
+        if point is not None and following is not None:
+            draw.line((*point, *following), fill=WAVE, width=2)
+    return _png(picture)
+
+
 def _png(picture: Image.Image) -> bytes:
     buffer = io.BytesIO()
     picture.quantize(16).save(buffer, format="PNG", optimize=True)

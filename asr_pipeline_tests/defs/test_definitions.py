@@ -7,6 +7,7 @@ import dagster as dg
 import pytest
 
 from asr_pipeline.definitions import build_defs
+from asr_pipeline.defs.assets import recording_stages
 from asr_pipeline.defs.checks import CHECKS
 from asr_pipeline.domain.stage import Stage
 
@@ -15,9 +16,7 @@ pytestmark = pytest.mark.e2e
 
 @pytest.fixture(scope="module")
 def graph() -> dg.AssetsDefinition:
-    (assets,) = build_defs().assets or ()
-    assert isinstance(assets, dg.AssetsDefinition)
-    return assets
+    return recording_stages
 
 
 def test_the_assets_are_the_stages(graph: dg.AssetsDefinition) -> None:
@@ -80,3 +79,12 @@ def test_the_definitions_load_without_models_database_or_warnings() -> None:
         "assert not loaded, loaded"
     )
     subprocess.run([sys.executable, "-W", "error", "-c", program], check=True, timeout=120)
+
+
+def test_what_is_not_a_stage_is_told_as_well() -> None:
+    for key in build_defs().resolve_all_asset_keys():
+        (spec,) = (one for one in build_defs().resolve_all_asset_specs() if one.key == key)
+        assert spec.description, key
+        assert spec.owners, key
+        assert spec.kinds, key
+        assert spec.group_name in {"speech", "operations"}, key
