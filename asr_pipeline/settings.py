@@ -1,11 +1,12 @@
 """Every setting, with its meaning, unit, default and bounds. Read from the environment: prefix ASR_PIPELINE_.
 
-Example: `ASR_PIPELINE_TARGET_LANGUAGES='["fa", "de"]' ASR_PIPELINE_CHANNELS=split asr-pipeline process call.wav`
+Example: `ASR_PIPELINE_TARGET_LANGUAGES=fa,de ASR_PIPELINE_CHANNELS=split asr-pipeline process call.wav`
 """
 
 import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import quote
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -167,12 +168,20 @@ class Settings(BaseSettings):
     def _absolute(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser().absolute()
 
+    @field_validator("data_dir")
+    @classmethod
+    def _dagster_can_open(cls, value: Path) -> Path:
+        if {"%", "?"} & set(str(value)):  # Dagster makes an address of it without escaping
+            message = "a path with % or ? can't hold Dagster's database"
+            raise ValueError(message)
+        return value
+
     @property
     def sqlalchemy_url(self) -> str:
         """The database's address, secrets included: never print it."""
         if self.database_url is not None:
             return self.database_url.get_secret_value()
-        return f"sqlite:///{self.data_dir / 'asr_pipeline.db'}"
+        return "sqlite:///" + quote(str(self.data_dir / "asr_pipeline.db"))
 
 
 def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401 - each setting has a type of its own

@@ -24,6 +24,7 @@ from asr_pipeline.steps.flow import Flow, FlowRules, Tools
 from asr_pipeline.storage.arrivals import SqlArrivals
 from asr_pipeline.storage.atomic import write_text
 from asr_pipeline.storage.database import open_database, upgrade
+from asr_pipeline.storage.faults import masked
 from asr_pipeline.storage.layout import Layout
 from asr_pipeline.storage.memory import SqlTranslationMemory
 from asr_pipeline.storage.models import ModelStore, starter_dir
@@ -50,7 +51,7 @@ class Pipeline:
     def database_name(self) -> str:
         """The database's file or address, without its password."""
         url = self.database.url
-        return url.database or "" if url.get_backend_name() == "sqlite" else url.render_as_string(hide_password=True)
+        return url.database or "" if url.get_backend_name() == "sqlite" else masked(url)
 
     def register(self, file: Path, way: Way = Way.PROCESS) -> Recording:
         """Store a file's bytes and register it; bytes that are known give the recording they are.

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import typer
+import yaml  # type: ignore[import-untyped]
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from asr_pipeline.cli.main import app
@@ -71,7 +72,8 @@ def test_links_between_documents_lead_somewhere(document: Path) -> None:
         assert (document.parent / target).exists(), f"{document.name}: {target}"
 
 
-def test_the_dagster_yaml_of_the_clone_is_the_one_that_is_written() -> None:
-    from asr_pipeline.defs.instance import instance_yaml  # noqa: PLC0415 - takes a second
-
-    assert (REPOSITORY / "dagster.yaml").read_text() == instance_yaml("data/dagster")
+def test_the_dagster_yaml_of_the_clone_is_the_one_that_is_written_but_for_its_place() -> None:
+    clone = yaml.safe_load((REPOSITORY / "dagster.yaml").read_text())
+    places = {name: clone.pop(name) for name in ("storage", "local_artifact_storage", "compute_logs")}
+    assert "data/dagster" in str(places)
+    assert clone == yaml.safe_load((REPOSITORY / "asr_pipeline" / "defs" / "instance.yaml").read_text())

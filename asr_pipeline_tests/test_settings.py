@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from sqlalchemy.engine import make_url
 
 from asr_pipeline.domain.audio import ChannelMode
 from asr_pipeline.domain.errors import SettingInvalid
@@ -15,7 +16,7 @@ def test_the_defaults_need_nothing() -> None:
     assert settings.target_languages == ["fa"]
     assert settings.channels is ChannelMode.MIX
     assert settings.workers >= 1
-    assert settings.sqlalchemy_url == f"sqlite:///{CLONE}/data/asr_pipeline.db"
+    assert make_url(settings.sqlalchemy_url).database == str(CLONE / "data" / "asr_pipeline.db")
 
 
 def test_the_environment_comes_before_defaults_and_overrides_before_the_environment(
@@ -74,3 +75,15 @@ def test_every_setting_says_what_it_means() -> None:
     for name, field in Settings.model_fields.items():
         assert field.description, name
         assert field.description.endswith("."), name
+
+
+@pytest.mark.parametrize("name", ["100%41", "what?x=1"])
+def test_a_data_folder_that_dagster_could_not_open_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(SettingInvalid, match="ASR_PIPELINE_DATA_DIR"):
+        load_settings(data_dir=tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["a #2", "a: b", "فارسی 'x' \"y\""])
+def test_the_database_lies_in_the_data_folder_whatever_its_name(tmp_path: Path, name: str) -> None:
+    url = make_url(load_settings(data_dir=tmp_path / name).sqlalchemy_url)
+    assert url.database == str(tmp_path / name / "asr_pipeline.db")

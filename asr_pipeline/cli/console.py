@@ -1,7 +1,10 @@
 """Where the commands write: results to standard output, progress and errors to standard error."""
 
 import json
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -15,14 +18,21 @@ def write_json(value: object) -> None:
     sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
 
 
-def progress_bar() -> Progress:
-    """Make a progress bar on standard error; it shows nothing where that is not a terminal."""
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=errors,
-        disable=not errors.is_terminal,
-        transient=True,
-    )
+@contextmanager
+def progress_bar() -> Iterator[Progress]:
+    """Give a progress bar on standard error; it shows nothing where that is not a terminal.
+
+    It writes to a descriptor of its own: Dagster sends a step's standard error to a file meanwhile.
+    """
+    with os.fdopen(os.dup(2), "w") as terminal:
+        console = Console(file=terminal)
+        with Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=console,
+            disable=not console.is_terminal,
+            transient=True,
+        ) as bar:
+            yield bar

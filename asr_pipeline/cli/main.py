@@ -15,6 +15,8 @@ from asr_pipeline.cli import demo, doctor, models, process, report, results, set
 from asr_pipeline.cli.console import errors
 from asr_pipeline.domain.errors import PipelineError
 
+INTERRUPTED = 130  # what Typer makes of Ctrl-C
+
 app = typer.Typer(
     name="asr-pipeline",
     help="English audio to timed transcripts (Vosk) and Persian translations (Argos Translate), through Dagster.",
@@ -62,6 +64,10 @@ def main() -> None:
             raise
         errors.print(f"[bold red]Error:[/] {_escaped(str(error))}", soft_wrap=True)
         sys.exit(1)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            errors.print("Interrupted. What is done is kept; the same command goes on from there.")
+        raise
 
 
 def _escaped(text: str) -> str:

@@ -51,9 +51,10 @@ def utterance_table(pipeline: "Pipeline", recording_id: str) -> Table:
     table.add_column("en", ratio=1)
     for translated in sets:
         table.add_column(translated.language, ratio=1, justify="right" if translated.language == "fa" else "left")
+    texts = [{one.utterance_index: one.text for one in translated.translations} for translated in sets]
     for utterance in transcript.utterances if transcript else ():
-        texts = (escape(translated.translations[utterance.index].text) for translated in sets)
-        table.add_row(clock(utterance.start_s), escape(utterance.sentence), *texts)
+        translations = (escape(text_of.get(utterance.index, "")) for text_of in texts)
+        table.add_row(clock(utterance.start_s), escape(utterance.sentence), *translations)
     return table
 
 

@@ -32,6 +32,8 @@ def up(
     prepare_home(layout.dagster_home)
     _require_free(host, port)
     output.print(f"Dagster UI: [bold]http://{host}:{port}[/]   (Ctrl-C stops it)", highlight=False)
+    # A shell's `&` has it ignored, and the child would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # `dagster dev` warns that `dg dev` supersedes it; that one wants a project of its own, which a wheel is not.
     child = subprocess.Popen(  # noqa: S603 - our own interpreter, no shell
         [sys.executable, "-m", "dagster", "dev", "-m", "asr_pipeline.definitions", "-h", host, "-p", str(port)],

@@ -10,6 +10,7 @@ import dagster as dg
 from pydantic import Field
 
 from asr_pipeline.defs.checks import CHECKS
+from asr_pipeline.defs.dead_runs import note_process
 from asr_pipeline.defs.failures import failure
 from asr_pipeline.defs.lineage import is_automatic_retry, told_by_earlier_runs
 from asr_pipeline.defs.listener import DagsterListener
@@ -50,6 +51,7 @@ def recording_stages(
     progress: dg.ResourceParam[FlowListener],
 ) -> Iterator[dg.MaterializeResult[None]]:
     """Stream recordings through the stages that were asked for; each result is logged as soon as it is committed."""
+    note_process(context.instance, context.run.run_id)
     keys = config.keys or context.partition_keys
     stages = [Stage(key.to_user_string()) for key in context.selected_asset_keys]
     run = RunContext(context.run.run_id, root_run_id=context.run.root_run_id or context.run.run_id)

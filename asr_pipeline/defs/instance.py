@@ -8,6 +8,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from asr_pipeline.defs.dead_runs import fail_dead_runs
 from asr_pipeline.defs.partitions import recordings
 from asr_pipeline.domain.errors import PipelineError
 
@@ -17,27 +18,25 @@ RANGE_END_TAG = "dagster/asset_partition_range_end"
 STEP = "recording_stages"
 
 
-def instance_yaml(home: Path | str) -> str:
-    """Give the text of the `dagster.yaml` of an instance whose files lie in `home`."""
-    template = (files("asr_pipeline.defs") / "instance.yaml").read_text(encoding="utf-8")
-    return template.replace("{home}", str(home))
-
-
 def prepare_home(home: Path) -> None:
-    """Write `dagster.yaml` where there is none; one that a person has changed stays."""
+    """Write `dagster.yaml` where there is none; one that a person has changed stays.
+
+    It names no folder: the instance lies beside it, wherever the data folder is moved to.
+    """
     home.mkdir(parents=True, exist_ok=True)
     path = home / "dagster.yaml"
     if not path.exists():
         temporary = home / f".dagster.yaml.{os.getpid()}"
-        temporary.write_text(instance_yaml(home), encoding="utf-8")
+        temporary.write_bytes((files("asr_pipeline.defs") / "instance.yaml").read_bytes())
         temporary.replace(path)
 
 
 @contextmanager
 def open_instance(home: Path) -> Iterator[dg.DagsterInstance]:
-    """Open the instance in `home`, which is made where it is missing."""
+    """Open the instance in `home`, which is made where it is missing; runs that died in it are failed."""
     prepare_home(home)
     with dg.DagsterInstance.from_config(str(home)) as instance:
+        fail_dead_runs(instance)
         yield instance
 
 
@@ -59,6 +58,8 @@ def run_in_process(job: dg.JobDefinition, instance: dg.DagsterInstance, recordin
         )
     except dg.Failure:  # how the step ends where some recordings failed
         return
+    except dg.DagsterExecutionInterruptedError as error:
+        raise KeyboardInterrupt from error
     except dg.DagsterError as error:
         raise _cause(error) from error
 

@@ -6,6 +6,7 @@ from itertools import islice
 
 import dagster as dg
 
+from asr_pipeline.domain.bidi import isolate
 from asr_pipeline.domain.results import RecordingResults
 from asr_pipeline.domain.stage import Stage
 from asr_pipeline.domain.transcript import Transcript
@@ -13,8 +14,6 @@ from asr_pipeline.domain.translation import TranslationSet
 from asr_pipeline.engines.pictures import confidence_histogram_png, waveform_png
 
 PREVIEW_LINES = 5
-RIGHT_TO_LEFT, END_ISOLATE = "\u2067", "\u2069"
-RIGHT_TO_LEFT_LANGUAGES = {"ar", "fa", "he", "ur"}
 Metadata = dict[str, dg.MetadataValue]
 
 
@@ -113,16 +112,12 @@ def _preview(transcript: Transcript, sets: Sequence[TranslationSet]) -> str:
     heads = ["time", "en", *(translated.language for translated in sets)]
     rows = []
     for utterance in islice(transcript.utterances, PREVIEW_LINES):
-        texts = [_isolated(s.translations[utterance.index].text, s.language) for s in sets]
+        texts = [isolate(s.translations[utterance.index].text, s.language) for s in sets]
         rows.append([f"{utterance.start_s:.1f} s", utterance.sentence, *texts])
     if not rows:
         return "*(no words)*"
     table = [heads, ["---"] * len(heads), *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in table)
-
-
-def _isolated(text: str, language: str) -> str:
-    return f"{RIGHT_TO_LEFT}{text}{END_ISOLATE}" if language in RIGHT_TO_LEFT_LANGUAGES else text
 
 
 def picture(label: str, png: bytes) -> dg.MetadataValue:

@@ -20,7 +20,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 
 from asr_pipeline.domain.audio import FULL_SCALE, SAMPLE_RATE_HZ, AudioInfo, ChannelMode
-from asr_pipeline.domain.errors import LimitExceeded, UnreadableAudio
+from asr_pipeline.domain.errors import LimitExceeded, TransientFailure, UnreadableAudio
 from asr_pipeline.engines.audio_levels import Levels, Waveform
 from asr_pipeline.engines.canonical_audio import MAX_CHANNELS, CanonicalAudio, CanonicalWriter
 from asr_pipeline.engines.declared_length import mp3_counts_its_frames, wav_data
@@ -73,6 +73,13 @@ class FFmpegDecoder:
                     return self._convert(_Source(source, file, opened), destination)
             except av.FFmpegError as error:
                 _unreadable(source, f"{error.strerror or error}")
+            except OSError as error:  # the disk's fault, not the file's
+                raise TransientFailure(
+                    str(source),
+                    expected="a disk that answers",
+                    found=error.strerror or str(error),
+                    remedy="Check the disk or the network share that holds the file; it is tried again.",
+                ) from error
 
     def _convert(self, opened: "_Source", destination: Path) -> AudioInfo:
         source, stream = opened.path, opened.stream
@@ -204,7 +211,8 @@ def _wav_options(source: Path, file: BinaryIO, size_bytes: int) -> dict[str, str
     data = wav_data(file, size_bytes)
     if data is None:
         return options
-    if data.present_bytes < data.declared_bytes * 0.999 and data.declared_bytes - data.present_bytes > 2**15:  # 1 s
+    tolerated_bytes = data.bytes_per_s * LOSS_TOLERATED_S
+    if data.present_bytes == 0 or data.declared_bytes - data.present_bytes > tolerated_bytes:
         _unreadable(source, f"{data.present_bytes:,} of {data.declared_bytes:,} bytes declared: truncated")
     if data.stray_bytes > data.declared_bytes:
         options["ignore_length"] = "1"

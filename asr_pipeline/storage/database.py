@@ -119,6 +119,13 @@ def _revision(engine: Engine) -> str | None:
 
 
 def _address(url: str | URL) -> URL:
+    if isinstance(url, str) and url.partition("?")[0].count("@") > 1:
+        raise SettingInvalid(
+            "the database's address",
+            expected="one @, before the host",
+            found="several: the password's own characters are taken for the host",
+            remedy="Write special characters of user and password as %NN: @ is %40, / is %2F, : is %3A, % is %25.",
+        )
     try:
         address = make_url(url)
     except (exc.ArgumentError, ValueError):

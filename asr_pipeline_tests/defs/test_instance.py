@@ -37,3 +37,14 @@ def test_an_instance_is_made_where_there_is_none_and_kept_where_there_is(tmp_pat
         assert instance.run_retries_enabled
         assert not instance.telemetry_enabled
     assert "changed by a person" in yaml.read_text()
+
+
+def test_an_instance_goes_with_its_folder(tmp_path: Path) -> None:
+    home = tmp_path / "a: home #1 ü" / "dagster"
+    with open_instance(home) as instance:
+        add_partitions(instance, ["a"])
+    moved = tmp_path / "moved"
+    home.rename(moved)
+    with open_instance(moved) as instance:
+        assert list(instance.get_dynamic_partitions("recordings")) == ["a"]
+    assert not home.exists()

@@ -202,6 +202,13 @@ def test_half_a_file_is_truncated_not_short(tmp_path: Path, suffix: str, contain
         FFmpegDecoder().decode(half, tmp_path / "a.flac")
 
 
+def test_a_slow_wav_that_lost_most_of_itself_is_truncated(tmp_path: Path) -> None:
+    head = b"RIFF\xff\xff\xff\xffWAVEfmt " + struct.pack("<IHHIIHH", 16, 1, 1, 8000, 8000, 1, 8)
+    (tmp_path / "slow.wav").write_bytes(head + b"data" + struct.pack("<I", 4 * 8000) + bytes([128, 160]) * 50)
+    with pytest.raises(UnreadableAudio, match="truncated"):
+        FFmpegDecoder().decode(tmp_path / "slow.wav", tmp_path / "a.flac")
+
+
 def test_deep_id3_tag_is_passed_over(tmp_path: Path) -> None:
     sound = encode(tmp_path / "a.mp3", "mp3", "libmp3lame", tones(3, 44_100), 44_100).read_bytes()
     size = 20 * 2**20

@@ -28,6 +28,14 @@ def test_data_that_is_missing_and_data_that_is_too_much() -> None:
     assert read(riff((b"data", 100, bytes(100)), (b"\x01\x02\x03\x04", 7, bytes(40)))) == WavData(100, 100, 48)
 
 
+def test_how_many_bytes_a_second_has() -> None:
+    told = struct.pack("<HHIIHH", 1, 1, 8000, 8000, 1, 8)
+    garbage = struct.pack("<HHIIHH", 1, 1, 8000, 0xFFFFFFFF, 1, 8)
+    for chunk in (told, garbage):
+        data = riff((b"fmt ", 16, chunk), (b"data", 100, bytes(100)))
+        assert read(data) == WavData(100, 100, 0, bytes_per_s=8000)
+
+
 @pytest.mark.parametrize("size", [0, 0xFFFFFFFF, 0x7FFFFFFF, 0x7FFFF000])
 def test_length_never_filled_in(size: int) -> None:
     assert read(riff((b"data", size, bytes(60)))) is None

@@ -204,3 +204,9 @@ def test_other_addresses_are_refused(url: str) -> None:
 def test_postgresql_means_psycopg2(scheme: str) -> None:
     engine = open_database(f"{scheme}://me@host/db")
     assert engine.url.drivername == "postgresql+psycopg2"
+
+
+def test_a_password_with_raw_characters_is_refused_and_not_told() -> None:
+    with pytest.raises(SettingInvalid, match="%40") as refused:
+        open_database("postgresql://someone:p@ss/w0rd@127.0.0.1/none")
+    assert "w0rd" not in str(refused.value)
