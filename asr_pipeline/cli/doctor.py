@@ -12,6 +12,7 @@ from rich.markup import escape
 from asr_pipeline.cli.console import output, write_json
 from asr_pipeline.domain.errors import PipelineError
 from asr_pipeline.settings import Settings, load_settings
+from asr_pipeline.storage.layout import Layout
 
 if TYPE_CHECKING:
     from asr_pipeline.wiring import Pipeline
@@ -52,16 +53,17 @@ def doctor(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON, 
 def _pipeline(settings: Settings) -> list[Diagnosis]:
     from asr_pipeline.wiring import build_pipeline  # noqa: PLC0415 - `--help` should not wait for engines
 
+    dagster = _tried("dagster", lambda: _dagster(settings))
     try:
         pipeline = build_pipeline(settings)
     except PipelineError as error:
-        return [_unwell("installation", error)]
+        return [_unwell("installation", error), dagster]
     try:
         return [
             _tried("database", lambda: _database(pipeline)),
             _tried("recognizer", lambda: _recognizer(pipeline)),
             _tried("translator", lambda: _translator(pipeline)),
-            _tried("dagster", lambda: _dagster(pipeline)),
+            dagster,
         ]
     finally:
         pipeline.close()
@@ -95,10 +97,10 @@ def _translator(pipeline: "Pipeline") -> Diagnosis:
     return Diagnosis("translator", well=True, found="; ".join(f"{v.engine}, {v.model} {v.version}" for v in versions))
 
 
-def _dagster(pipeline: "Pipeline") -> Diagnosis:
+def _dagster(settings: Settings) -> Diagnosis:
     from asr_pipeline.defs.instance import open_instance  # noqa: PLC0415
 
-    home = pipeline.layout.dagster_home
+    home = Layout(settings.data_dir).dagster_home
     with open_instance(home) as instance:
         return Diagnosis("dagster", well=True, found=f"{home} ({instance.get_runs_count():,} runs)")
 

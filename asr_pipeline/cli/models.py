@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from asr_pipeline.cli.console import errors, output, write_json
 from asr_pipeline.domain.errors import PipelineError
@@ -37,7 +37,7 @@ def list_models(*, as_json: Annotated[bool, typer.Option("--json", help="Print J
     if as_json:
         write_json([{**asdict(status), "path": str(status.path) if status.path else None} for status in statuses])
         return
-    table = Table("model", "engine", "size", "state", "what it is", box=None, pad_edge=False)
+    table = Table(Column("model", no_wrap=True), "engine", "size", "state", "what it is", box=None, pad_edge=False)
     for status in statuses:
         style = "bold" if status.in_use else ("" if status.path else "dim")
         size = f"{status.size_bytes / 1e6:,.0f} MB" if status.size_bytes else ""

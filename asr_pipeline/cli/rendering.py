@@ -1,13 +1,13 @@
 """Results as people and programs read them: a table, text, JSON, subtitle files."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 from rich.table import Table
 
-from asr_pipeline.cli.console import output
+from asr_pipeline.cli.console import errors, output
 from asr_pipeline.domain.subtitle import SubtitleFormat
 from asr_pipeline.storage.atomic import write_text
 from asr_pipeline.storage.documents import transcript_json, transcript_text
@@ -34,9 +34,12 @@ def print_results(pipeline: "Pipeline", recording_ids: Sequence[str], formats: S
                 print_plain(_texts(pipeline, recording_id, wanted))
 
 
-def print_plain(texts: Iterator[tuple[str, str]]) -> None:
-    """Print texts as they are, without wrapping or markup."""
-    for _, text in texts:
+def print_plain(texts: Iterable[tuple[str, str]]) -> None:
+    """Print texts as they are, without wrapping or markup; where there are several, standard error tells which."""
+    texts = list(texts)
+    for suffix, text in texts:
+        if len(texts) > 1:
+            errors.print(f"── {suffix.removeprefix('.')}", style="dim", highlight=False)
         output.print(text, markup=False, highlight=False, soft_wrap=True)
 
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
-from asr_pipeline.cli.console import output, write_json
+from asr_pipeline.cli.console import errors, output, write_json
 from asr_pipeline.cli.process import Format
-from asr_pipeline.domain.errors import PermanentFailure
+from asr_pipeline.domain.errors import PermanentFailure, SetupError
 from asr_pipeline.domain.recording import RecordingState
 from asr_pipeline.ports import RecordingRow
 from asr_pipeline.settings import load_settings
@@ -46,7 +46,8 @@ def list_recordings(
     if as_json:
         write_json(rows)
         return
-    table = Table("recording", "state", "length", "words", "confidence", "first lines")
+    whole = Column("recording", no_wrap=True)  # `show` asks for the whole id
+    table = Table(whole, "state", "length", "words", "confidence", "first lines")
     for row in rows:
         confidence = row["mean_confidence"]
         table.add_row(
@@ -82,8 +83,10 @@ def show(
                 found="none of that id",
                 remedy="`asr-pipeline list` names them.",
             )
-        if row.state in {RecordingState.FAILED, RecordingState.QUARANTINED} and not as_json:
-            output.print(f"[bold red]{row.state}[/] at {row.failed_stage}: {escape(row.reason or '')}", soft_wrap=True)
+        if row.failed_stage is not None:
+            errors.print(f"[bold red]{row.state}[/] at {row.failed_stage}: {escape(row.reason or '')}", soft_wrap=True)
+            if not row.word_count:
+                raise typer.Exit(1)
         rendering.print_results(pipeline, [recording_id], [Format.JSON] if as_json else formats or [Format.TABLE])
 
 
@@ -118,10 +121,22 @@ def export(
     from asr_pipeline.storage.export import export_table  # noqa: PLC0415 - pandas takes a second to import
     from asr_pipeline.wiring import open_pipeline  # noqa: PLC0415
 
-    wanted = table_format or (TableFormat.CSV if out.suffix.lower() == ".csv" else TableFormat.PARQUET)
+    wanted = table_format or _format_of(out)
     with open_pipeline(load_settings()) as pipeline:
         rows = export_table(pipeline.database, table, out, wanted.value)
     output.print(f"{rows:,} rows in {escape(str(out))}", highlight=False, soft_wrap=True)
+
+
+def _format_of(file: Path) -> TableFormat:
+    try:
+        return TableFormat(file.suffix.lower().removeprefix("."))
+    except ValueError:
+        raise SetupError(
+            str(file),
+            expected=f"a name that ends with {' or '.join(f'.{known}' for known in TableFormat)}",
+            found=f"{file.suffix!r}",
+            remedy="Give such a name, or say --format.",
+        ) from None
 
 
 def _described(pipeline: "Pipeline", row: RecordingRow) -> dict[str, Any]:

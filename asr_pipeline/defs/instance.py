@@ -7,10 +7,11 @@ from importlib.resources import files
 from pathlib import Path
 
 import dagster as dg
+import yaml  # type: ignore[import-untyped]  # Dagster brings it; to name its errors
 
 from asr_pipeline.defs.dead_runs import fail_dead_runs
 from asr_pipeline.defs.partitions import recordings
-from asr_pipeline.domain.errors import PipelineError
+from asr_pipeline.domain.errors import PipelineError, SettingInvalid
 
 # Tags by which a run says that it takes a contiguous range of partitions; Dagster exports no names for them.
 RANGE_START_TAG = "dagster/asset_partition_range_start"
@@ -35,7 +36,16 @@ def prepare_home(home: Path) -> None:
 def open_instance(home: Path) -> Iterator[dg.DagsterInstance]:
     """Open the instance in `home`, which is made where it is missing; runs that died in it are failed."""
     prepare_home(home)
-    with dg.DagsterInstance.from_config(str(home)) as instance:
+    try:
+        opened = dg.DagsterInstance.from_config(str(home))
+    except (dg.DagsterInvalidConfigError, yaml.YAMLError) as error:
+        raise SettingInvalid(
+            str(home / "dagster.yaml"),
+            expected="the settings of a Dagster instance",
+            found=" ".join(str(error).split())[:300],
+            remedy="Mend it, or remove it: a new one is written.",
+        ) from error
+    with opened as instance:
         fail_dead_runs(instance)
         yield instance
 
