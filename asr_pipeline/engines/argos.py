@@ -13,7 +13,7 @@ import sys
 import tempfile
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -22,6 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from asr_pipeline.domain.errors import EngineFailed, ModelMissing
+from asr_pipeline.domain.glossary import Glossary
+from asr_pipeline.engines.terms import SPACE, Decoded, Replacement, replacements
 from asr_pipeline.ports import EngineVersion
 
 PIVOT_LANGUAGE = "en"  # Argos publishes nearly all its packages from or into English
@@ -68,43 +70,63 @@ class ArgosTranslator:
         for package in self._route(source, target):
             _load(package.package_path, self.threads)
 
-    def translate(self, sentences: Sequence[str], *, source: str, target: str) -> list[str]:
-        """Translate many sentences at once: one result to each, in their order; equal ones are translated once."""
+    def translate(
+        self, sentences: Sequence[str], *, source: str, target: str, glossary: Glossary | None = None
+    ) -> list[str]:
+        """Translate many sentences at once: one result to each, in their order; equal ones are translated once.
+
+        Terms of `glossary` are put where it is clear which words stand for them, and only by a package that leads
+        straight from `source` to `target`: through another language it can't be told.
+        """
         results = {sentence: sentence.strip() for sentence in sentences}
-        for package in self._route(source, target):
+        route = self._route(source, target)
+        for package in route:
             distinct = list(dict.fromkeys(text for text in results.values() if text))
-            translated = dict(zip(distinct, self._apply(package, distinct), strict=True))
+            terms = glossary if len(route) == 1 else None
+            translated = dict(zip(distinct, self._apply(package, distinct, terms), strict=True))
             results = {sentence: translated.get(text, "") for sentence, text in results.items()}
         return [results[sentence] for sentence in sentences]
 
-    def _apply(self, package: Any, texts: Sequence[str]) -> list[str]:  # noqa: ANN401 - Argos carries no types
+    def _apply(self, package: Any, texts: Sequence[str], glossary: Glossary | None) -> list[str]:  # noqa: ANN401 - Argos carries no types
         """Translate texts with one package: divided where too long, all parts decoded together, joined again."""
         parts_of = [list(_divide(package.tokenizer, text)) for text in texts]
         tokens = [part for parts in parts_of for part in parts]
+        with _told(package, len(texts)):
+            translated = iter(self._decode(package, tokens, glossary))
+        return [" ".join(filter(None, (next(translated) for _ in own_parts))) for own_parts in parts_of]
+
+    def _decode(self, package: Any, tokens: list[list[str]], glossary: Glossary | None) -> list[str]:  # noqa: ANN401
+        """Translate token by token; with a glossary, its terms are put in."""
+        model = _load(package.package_path, self.threads)
         prefix = [[package.target_prefix]] * len(tokens) if package.target_prefix else None
-        try:
-            decoded = _load(package.package_path, self.threads).translate_batch(
-                tokens,
-                target_prefix=prefix,
-                replace_unknowns=True,
-                max_batch_size=self.batch_tokens,
-                batch_type="tokens",
-                beam_size=self.beam_size,
-                length_penalty=LENGTH_PENALTY,
-                max_input_length=0,
-                max_decoding_length=MAX_OUTPUT_TOKENS,
+        decoded = model.translate_batch(
+            tokens,
+            target_prefix=prefix,
+            replace_unknowns=True,
+            max_batch_size=self.batch_tokens,
+            batch_type="tokens",
+            beam_size=self.beam_size,
+            length_penalty=LENGTH_PENALTY,
+            max_input_length=0,
+            max_decoding_length=MAX_OUTPUT_TOKENS,
+            return_attention=glossary is not None,
+        )
+        plain = [_text(package, one.hypotheses[0]) for one in decoded]
+        if glossary is None:
+            return plain
+
+        def score(sources: Sequence[Sequence[str]], targets: Sequence[Sequence[str]]) -> list[list[float]]:
+            scored = model.score_batch(
+                sources, targets, max_batch_size=self.batch_tokens, batch_type="tokens", max_input_length=0
             )
-        except (RuntimeError, MemoryError) as error:
-            raise EngineFailed(
-                f"translation with {package.package_path.name}",
-                expected=f"CTranslate2 to translate {len(texts)} sentences",
-                found=str(error),
-                remedy="Try again; with less memory, lower ASR_PIPELINE_TRANSLATION_BATCH_TOKENS.",
-            ) from error
-        parts = iter(decoded)
+            return [list(one.log_probs) for one in scored]
+
+        given = [
+            Decoded(source, one.hypotheses[0], one.attention[0]) for source, one in zip(tokens, decoded, strict=True)
+        ]
         return [
-            " ".join(filter(None, (_text(package, next(parts).hypotheses[0]) for _ in own_parts)))
-            for own_parts in parts_of
+            _text_with(package, one.target, found) if found else text
+            for one, text, found in zip(given, plain, replacements(given, plain, glossary, score), strict=True)
         ]
 
     def _route(self, source: str, target: str) -> tuple[Any, ...]:
@@ -164,6 +186,31 @@ def _text(package: Any, tokens: Sequence[str]) -> str:  # noqa: ANN401
     """Make text of tokens as argostranslate/translate.py does."""
     text: str = package.tokenizer.decode(tokens)
     return text.strip().removeprefix(package.target_prefix).strip()
+
+
+def _text_with(package: Any, tokens: Sequence[str], found: Sequence[Replacement]) -> str:  # noqa: ANN401
+    """Make text of tokens, with other words in some places."""
+    parts, end = [], 0
+    for one in found:
+        parts += [_text(package, tokens[end : one.start]), " ", one.text]
+        if tokens[one.end : one.end + 1] and tokens[one.end].startswith(SPACE):
+            parts.append(" ")
+        end = one.end
+    return "".join([*parts, _text(package, tokens[end:])]).strip()
+
+
+@contextmanager
+def _told(package: Any, sentences: int) -> Iterator[None]:  # noqa: ANN401
+    """Turn CTranslate2's errors into ours."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        raise EngineFailed(
+            f"translation with {package.package_path.name}",
+            expected=f"CTranslate2 to translate {sentences} sentences",
+            found=str(error),
+            remedy="Try again; with less memory, lower ASR_PIPELINE_TRANSLATION_BATCH_TOKENS.",
+        ) from error
 
 
 @lru_cache(maxsize=64)

@@ -1,0 +1,178 @@
+"""Which words of a translation stand for a term of the source, and what to put in their place.
+
+Two witnesses must agree: the decoder's attention looks at the term's tokens when it starts the word, and the word
+becomes less likely when those tokens are taken out of the source. Each alone takes neighbours for the term; where they
+don't agree on one run of words, nothing is put (docs/adr/0008-glossary.md has what was measured).
+"""
+
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from asr_pipeline.domain.glossary import Glossary, Match, folded, uses
+from asr_pipeline.domain.persian_endings import with_endings_of
+
+MIN_ATTENTION = 0.3  # share of the attention that lies on the term's tokens
+MIN_LOSS = 1.5  # natural logarithm: without the term, the word is 4.5 times less likely
+MAX_EXTRA_WORDS = 2  # a run this much longer than the term itself is no rendering of it
+SPACE = "\u2581"  # sentencepiece's mark of a word's start
+Tokens = Sequence[str]
+Score = Callable[[Sequence[Tokens], Sequence[Tokens]], list[list[float]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A sentence's tokens, its translation's, and for each of these how the attention was spread over the source."""
+
+    source: Tokens
+    target: Tokens
+    attention: Sequence[Sequence[float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """`text` in the place of the target's tokens from `start` to before `end`."""
+
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """Which words of a translation stand for this match, whose source tokens these are?"""
+
+    sentence: int
+    match: Match
+    tokens: frozenset[int]
+
+
+def replacements(decoded: Sequence[Decoded], texts: Sequence[str], glossary: Glossary, score: Score) -> list[
+    list[Replacement]
+]:
+    """Give what to replace in each translation so that it uses the required terms, in the order of its tokens.
+
+    `texts` are the translations as text. `score` gives the log probability of each target token given a source. A
+    term that the translation uses already, or whose words are not clear, has no replacement.
+    """
+    questions = [
+        _Question(number, match, tokens)
+        for number, (one, text) in enumerate(zip(decoded, texts, strict=True))
+        for match, tokens in _terms(one.source, glossary)
+        if not uses(text, match, glossary.language)
+    ]
+    if not questions:
+        return [[] for _ in decoded]
+    asked = sorted({question.sentence for question in questions})
+    sources: list[Tokens] = [decoded[number].source for number in asked]
+    targets: list[Tokens] = [decoded[number].target for number in asked]
+    for question in questions:
+        source = decoded[question.sentence].source
+        sources.append([token for index, token in enumerate(source) if index not in question.tokens])
+        targets.append(decoded[question.sentence].target)
+    scores = score(sources, targets)
+    whole = dict(zip(asked, scores, strict=False))
+    found: list[list[Replacement]] = [[] for _ in decoded]
+    for question, without in zip(questions, scores[len(asked) :], strict=True):
+        losses = [before - after for before, after in zip(whole[question.sentence], without, strict=True)]
+        found[question.sentence] += _answer(decoded[question.sentence], question, losses, glossary.language)
+    return [_apart(some) for some in found]
+
+
+def _terms(source: Tokens, glossary: Glossary) -> Iterator[tuple[Match, frozenset[int]]]:
+    """Find the terms among sentencepiece's tokens: it may have changed the text, so this reads the tokens."""
+    text, spans = "", []
+    for token in source:
+        part = folded(token.replace(SPACE, " "))
+        spans.append((len(text), len(text) + len(part)))
+        text += part
+    if SPACE not in "".join(source) or len(folded(text)) != len(text):
+        return  # another tokenizer, or letters that melt into one: places can't be told
+    for match in glossary.find(text):
+        tokens = [
+            index
+            for index, (start, end) in enumerate(spans)
+            if text[max(start, match.start) : min(end, match.end)].strip()
+        ]
+        if tokens and len(tokens) < len(source):
+            yield match, frozenset(tokens)
+
+
+def _answer(decoded: Decoded, question: _Question, losses: Sequence[float], language: str) -> list[Replacement]:
+    """Put the required words where both witnesses point: one run of words, or several that read the same."""
+    words = list(_words(decoded.target))
+    chosen = [
+        place
+        for place, (start, end) in enumerate(words)
+        if _is_word(decoded.target[start:end])
+        and _attention(decoded, start, end, question.tokens) >= MIN_ATTENTION
+        and sum(losses[start:end]) >= MIN_LOSS
+    ]
+    runs: list[list[int]] = []
+    for place in chosen:
+        if runs and runs[-1][-1] == place - 1:
+            runs[-1].append(place)
+        else:
+            runs.append([place])
+    texts = {" ".join(_surface(decoded.target, words[place]) for place in run) for run in runs}
+    limit = len(question.match.entry.term.split()) + MAX_EXTRA_WORDS
+    if len(texts) != 1 or any(len(run) > limit for run in runs):
+        return []
+    return [
+        Replacement(words[run[0]][0], words[run[-1]][1], _put(decoded.target, words, run[-1], question.match, language))
+        for run in runs
+    ]
+
+
+def _put(target: Tokens, words: Sequence[tuple[int, int]], last: int, match: Match, language: str) -> str:
+    if language != "fa":
+        return match.entry.translation
+    following = _surface(target, words[last + 1]) if last + 1 < len(words) else ""
+    return with_endings_of(
+        _surface(target, words[last]),
+        match.entry.translation,
+        owner=match.owner,
+        plural=match.plural,
+        next_word=following if any(map(str.isalpha, following)) else "",
+    )
+
+
+def _apart(found: Sequence[Replacement]) -> list[Replacement]:
+    """Leave out those that claim the same words: which of the terms they stand for is not clear."""
+    return sorted(
+        (
+            one
+            for one in found
+            if not any(other is not one and one.start < other.end and other.start < one.end for other in found)
+        ),
+        key=lambda one: one.start,
+    )
+
+
+def _words(target: Tokens) -> Iterator[tuple[int, int]]:
+    """Group tokens into words; marks at a word's end are apart."""
+    start = 0
+    for index in range(1, len(target) + 1):
+        ends = index == len(target) or target[index].startswith(SPACE)
+        if ends or _is_mark(target[index]):
+            if index > start:
+                yield start, index
+            start = index
+
+
+def _is_mark(token: str) -> bool:
+    return all(unicodedata.category(character).startswith("P") for character in token)
+
+
+def _is_word(tokens: Tokens) -> bool:
+    return any(character.isalnum() for token in tokens for character in token)
+
+
+def _attention(decoded: Decoded, start: int, end: int, tokens: frozenset[int]) -> float:
+    """Give the share that the term has of a word's first token: later ones often look elsewhere."""
+    first = next((index for index in range(start, end) if decoded.target[index] != SPACE), start)
+    return sum(decoded.attention[first][token] for token in tokens)
+
+
+def _surface(target: Tokens, word: tuple[int, int]) -> str:
+    return "".join(target[slice(*word)]).replace(SPACE, "")
