@@ -24,6 +24,7 @@ from asr_pipeline.steps.flow import Flow, FlowRules, Tools
 from asr_pipeline.storage.arrivals import SqlArrivals
 from asr_pipeline.storage.atomic import write_text
 from asr_pipeline.storage.database import open_database, upgrade
+from asr_pipeline.storage.glossary import SqlGlossary
 from asr_pipeline.storage.layout import Layout
 from asr_pipeline.storage.memory import SqlTranslationMemory
 from asr_pipeline.storage.models import ModelStore, starter_dir
@@ -120,6 +121,7 @@ def build_pipeline(settings: Settings) -> Pipeline:
         store=store,
         memory=SqlTranslationMemory(database),
         files=layout,
+        glossaries=SqlGlossary(database),
     )
     return Pipeline(
         settings,

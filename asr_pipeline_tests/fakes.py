@@ -11,6 +11,7 @@ from asr_pipeline.domain.arrival import Arrival
 from asr_pipeline.domain.audio import AudioInfo
 from asr_pipeline.domain.cue import Cue
 from asr_pipeline.domain.errors import PermanentFailure, PipelineError
+from asr_pipeline.domain.glossary import NO_GLOSSARY, Glossary
 from asr_pipeline.domain.recording import Recording, RecordingState
 from asr_pipeline.domain.results import RecordingResults
 from asr_pipeline.domain.segment import Segment, Span
@@ -127,12 +128,19 @@ class FakeTranslator:
     def preload(self, source: str, target: str) -> None:
         """Have nothing to load."""
 
-    def translate(self, sentences: Sequence[str], *, source: str, target: str) -> list[str]:
+    def translate(
+        self, sentences: Sequence[str], *, source: str, target: str, glossary: Glossary | None = None
+    ) -> list[str]:
         assert source == "en"
         self.batches.append(list(sentences))
         for sentence in sentences:
             self.fault(sentence)
-        return [f"{target}:{sentence}" for sentence in sentences]
+        return [f"{target}:{sentence}{self._terms(sentence, glossary)}" for sentence in sentences]
+
+    @staticmethod
+    def _terms(sentence: str, glossary: Glossary | None) -> str:
+        """Give the required words, each after a space."""
+        return "".join(f" {entry.translation}" for entry in (glossary or NO_GLOSSARY).applicable([sentence]))
 
 
 @dataclass

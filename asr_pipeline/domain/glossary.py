@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from asr_pipeline.domain.errors import SettingInvalid
 from asr_pipeline.domain.persian import ZWNJ, normalise
 from asr_pipeline.domain.persian_endings import forms
+from asr_pipeline.domain.transcript import Transcript
+from asr_pipeline.domain.translation import TranslationSet
 
 MAX_TERM_CHARS = 100
 MAX_TRANSLATION_CHARS = 200
@@ -128,16 +130,17 @@ def uses(translation: str, match: Match, language: str) -> bool:
     return re.search(rf"(?<!\w)(?:{alternatives})(?!\w)", folded(translation)) is not None
 
 
-def faults(
-    glossaries: Mapping[str, Glossary], sentences: Sequence[str], translations: Mapping[str, Sequence[str]]
+def missing_terms(
+    glossaries: Mapping[str, Glossary], transcript: Transcript, sets: Sequence[TranslationSet]
 ) -> list[str]:
-    """Name the required terms that translations lack, by language and utterance."""
+    """Name the required terms that a recording's translations lack, by language and utterance."""
+    sentences = [utterance.sentence for utterance in transcript.utterances]
     return [
-        f"{language}: utterance {index}: {entry.term!r} is not translated as {entry.translation!r}"
-        for language, texts in translations.items()
-        if language in glossaries
-        for index, (sentence, text) in enumerate(zip(sentences, texts, strict=True))
-        for entry in glossaries[language].missing(sentence, text)
+        f"{one.language}: utterance {translation.utterance_index}: {entry.term!r} is not {entry.translation!r}"
+        for one in sets
+        if one.language in glossaries
+        for sentence, translation in zip(sentences, one.translations, strict=True)
+        for entry in glossaries[one.language].missing(sentence, translation.text)
     ]
 
 

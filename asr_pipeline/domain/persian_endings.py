@@ -4,6 +4,13 @@ import re
 
 from asr_pipeline.domain.persian import ZWNJ
 
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+# Words that lean on a noun and are never part of one; "در" is missing: it is "in", and "door".
+LEANING_WORDS = _words("را که از به با برای و است هست")
 # What an owner is in Persian, as an ending. The longer ones come first: "تان" ends with nothing shorter by chance.
 ENDINGS_OF_OWNER = {
     "my": ("م",),
@@ -15,7 +22,7 @@ ENDINGS_OF_OWNER = {
     "their": ("شان",),
 }
 # Where one of these stands behind the noun, the owner is a word of its own.
-OWNER_WORDS = frozenset("من تو او شما ما ایشان آنها آن‌ها خود خودم خودت خودش خودمان خودتان خودشان".split())
+OWNER_WORDS = _words("من تو او شما ما ایشان آنها آن‌ها خود خودم خودت خودش خودمان خودتان خودشان")
 _VOWELS = ("ا", "و")
 _LONG = 2
 _PLURAL = re.compile(f"{ZWNJ}(ها(?:ی|یم|یت|یش|یمان|یتان|یشان)?)$")

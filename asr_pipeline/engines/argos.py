@@ -8,12 +8,11 @@ import ctypes
 import hashlib
 import importlib
 import os
-import re
 import sys
 import tempfile
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -23,19 +22,15 @@ from typing import Any
 
 from asr_pipeline.domain.errors import EngineFailed, ModelMissing
 from asr_pipeline.domain.glossary import Glossary
+from asr_pipeline.engines.long_sentences import MAX_INPUT_TOKENS, divide
 from asr_pipeline.engines.terms import SPACE, Decoded, Replacement, replacements
 from asr_pipeline.ports import EngineVersion
 
 PIVOT_LANGUAGE = "en"  # Argos publishes nearly all its packages from or into English
 DEFAULT_BATCH_TOKENS = 2048
 LENGTH_PENALTY = 0.2  # as in argostranslate/translate.py; it acts on beams wider than 1 only
-# CTranslate2 cuts inputs at 1,024 tokens and outputs at 256 without a word, and models are trained on sentences: a
-# longer input is divided instead. An output four times as long as the longest input is a model repeating itself.
-MAX_INPUT_TOKENS = 160
+# An output four times as long as the longest input is a model repeating itself. CTranslate2's own limit is 256.
 MAX_OUTPUT_TOKENS = 4 * MAX_INPUT_TOKENS
-_SENTENCE_END = re.compile(r"(?<=[.?!…؟])\s+")
-_CLAUSE_END = re.compile(r"(?<=[;:,،؛])\s+")
-_WORD_END = re.compile(r"\s+")
 
 _lock = threading.Lock()
 _models: dict[tuple[int, Path, int], Any] = {}
@@ -89,7 +84,7 @@ class ArgosTranslator:
 
     def _apply(self, package: Any, texts: Sequence[str], glossary: Glossary | None) -> list[str]:  # noqa: ANN401 - Argos carries no types
         """Translate texts with one package: divided where too long, all parts decoded together, joined again."""
-        parts_of = [list(_divide(package.tokenizer, text)) for text in texts]
+        parts_of = [list(divide(package.tokenizer, text)) for text in texts]
         tokens = [part for parts in parts_of for part in parts]
         with _told(package, len(texts)):
             translated = iter(self._decode(package, tokens, glossary))
@@ -156,30 +151,6 @@ class ArgosTranslator:
 
 def _names(packages: Iterable[Any]) -> str:
     return ", ".join(f"{package.from_code}_{package.to_code}" for package in packages) or "no package"
-
-
-def _divide(tokenizer: Any, text: str) -> Iterator[list[str]]:  # noqa: ANN401
-    """Give a text's tokens, in as many parts as needed to keep each within `MAX_INPUT_TOKENS`.
-
-    What is too long is divided into its sentences; a sentence that is too long is halved at the clause's end nearest
-    to its middle, else between words, else between characters.
-    """
-    tokens = tokenizer.encode(text)
-    if len(tokens) <= MAX_INPUT_TOKENS or len(text) < 2:  # noqa: PLR2004 - one character can't be halved
-        if tokens:
-            yield tokens
-        return
-    parts = _SENTENCE_END.split(text)
-    for part in parts if len(parts) > 1 else _halves(text):
-        yield from _divide(tokenizer, part.strip())
-
-
-def _halves(text: str) -> tuple[str, str]:
-    middle = len(text) // 2
-    clauses = [end.start() for end in _CLAUSE_END.finditer(text) if abs(end.start() - middle) <= middle // 2]
-    cuts = clauses or [end.start() for end in _WORD_END.finditer(text)]
-    cut = min(cuts, key=lambda place: abs(place - middle), default=middle)
-    return text[:cut], text[cut:]
 
 
 def _text(package: Any, tokens: Sequence[str]) -> str:  # noqa: ANN401

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from asr_pipeline.domain.glossary import Glossary, Match, folded, uses
-from asr_pipeline.domain.persian_endings import with_endings_of
+from asr_pipeline.domain.persian_endings import LEANING_WORDS, with_endings_of
 
 MIN_ATTENTION = 0.3  # share of the attention that lies on the term's tokens
 MIN_LOSS = 1.5  # natural logarithm: without the term, the word is 4.5 times less likely
@@ -40,16 +40,16 @@ class Replacement:
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """Which words of a translation stand for this match, whose source tokens these are?"""
+    """A match whose words in the translation are wanted; `tokens` are its own in the source."""
 
     sentence: int
     match: Match
     tokens: frozenset[int]
 
 
-def replacements(decoded: Sequence[Decoded], texts: Sequence[str], glossary: Glossary, score: Score) -> list[
-    list[Replacement]
-]:
+def replacements(
+    decoded: Sequence[Decoded], texts: Sequence[str], glossary: Glossary, score: Score
+) -> list[list[Replacement]]:
     """Give what to replace in each translation so that it uses the required terms, in the order of its tokens.
 
     `texts` are the translations as text. `score` gives the log probability of each target token given a source. A
@@ -105,6 +105,7 @@ def _answer(decoded: Decoded, question: _Question, losses: Sequence[float], lang
         place
         for place, (start, end) in enumerate(words)
         if _is_word(decoded.target[start:end])
+        and _surface(decoded.target, (start, end)) not in (LEANING_WORDS if language == "fa" else ())
         and _attention(decoded, start, end, question.tokens) >= MIN_ATTENTION
         and sum(losses[start:end]) >= MIN_LOSS
     ]
