@@ -141,10 +141,9 @@ def _tell_what_is_stale(database: "Engine", settings: Settings, language: str) -
 
     count = len(recordings_with_changed_glossary(database, SOURCE_LANGUAGE, language))
     if count:
-        one = count == 1
+        recordings = "1 recording" if count == 1 else f"{count:,} recordings"
         _say(
-            f"{count:,} {'recording has a translation' if one else 'recordings have translations'} into {language} that "
-            f"{'is' if one else 'are'} stale now: `asr-pipeline backfill --stale` makes {'it' if one else 'them'} anew."
+            f"Translations of {recordings} into {language} are stale: `asr-pipeline backfill --stale` makes them anew."
         )
     else:
         _say(f"No translation into {language} is stale.")

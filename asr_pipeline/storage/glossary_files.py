@@ -31,8 +31,9 @@ def read_glossary(path: Path, language: str) -> list[GlossaryEntry]:
             continue
         if len(cells) != COLUMNS:
             raise _invalid(f"{path}, row {number}", "two columns", f"{len(cells)}")
+        term, translation = cells
         try:
-            entries.append(glossary_entry(*cells, language))
+            entries.append(glossary_entry(term, translation, language))
         except SettingInvalid as error:
             raise error.about(f"{path}, row {number}, {error.subject}") from error
     if len(entries) > MAX_ENTRIES:
