@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from asr_pipeline.domain.errors import SettingInvalid
 from asr_pipeline.domain.persian import ZWNJ, normalise
@@ -68,11 +69,10 @@ class Glossary:
     def __init__(self, entries: Iterable[GlossaryEntry] = (), *, language: str = "fa") -> None:
         self.language = language
         self.entries = tuple(sorted(set(entries)))
-        self._by_first_word: dict[str, list[tuple[re.Pattern[str], GlossaryEntry, int]]] = {}
+        self._by_first_word: dict[str, list[tuple[GlossaryEntry, int]]] = {}
         for entry in self.entries:
             if word := _WORD.search(entry.term):
-                found = (_pattern(entry.term), entry, word.start())
-                self._by_first_word.setdefault(word[0], []).append(found)
+                self._by_first_word.setdefault(word[0], []).append((entry, word.start()))
 
     def find(self, text: str) -> tuple[Match, ...]:
         """Give the terms in a text, in their order; where some overlap, the longest (then the first) is taken.
@@ -106,8 +106,9 @@ class Glossary:
             known = self._by_first_word.get(word[0], [])
             if word[0].endswith("s"):
                 known = [*known, *self._by_first_word.get(word[0][:-1], [])]
-            for pattern, entry, first_word_at in known:
-                if (start := word.start() - first_word_at) >= 0 and (found := pattern.match(text, start)):
+            for entry, first_word_at in known:
+                start = word.start() - first_word_at
+                if start >= 0 and (found := _pattern(entry.term).match(text, start)):
                     yield Match(start, found.end("term"), entry, bool(found["plural"]), _owner(text[:start]))
 
 
@@ -144,6 +145,7 @@ def missing_terms(
     ]
 
 
+@lru_cache(maxsize=65_536)
 def _pattern(term: str) -> re.Pattern[str]:
     """Match a term as whole words, in any spacing; a possessive and, of words that allow it, a plural may follow."""
     body = r"\s+".join(map(re.escape, term.split()))

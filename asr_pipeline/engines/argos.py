@@ -22,15 +22,14 @@ from typing import Any
 
 from asr_pipeline.domain.errors import EngineFailed, ModelMissing
 from asr_pipeline.domain.glossary import Glossary
-from asr_pipeline.engines.long_sentences import MAX_INPUT_TOKENS, divide
+from asr_pipeline.engines.long_sentences import MAX_OUTPUT_TOKENS, divide
 from asr_pipeline.engines.terms import SPACE, Decoded, Replacement, replacements
+from asr_pipeline.engines.witness import ModelWitness
 from asr_pipeline.ports import EngineVersion
 
 PIVOT_LANGUAGE = "en"  # Argos publishes nearly all its packages from or into English
 DEFAULT_BATCH_TOKENS = 2048
 LENGTH_PENALTY = 0.2  # as in argostranslate/translate.py; it acts on beams wider than 1 only
-# An output four times as long as the longest input is a model repeating itself. CTranslate2's own limit is 256.
-MAX_OUTPUT_TOKENS = 4 * MAX_INPUT_TOKENS
 
 _lock = threading.Lock()
 _models: dict[tuple[int, Path, int], Any] = {}
@@ -104,24 +103,18 @@ class ArgosTranslator:
             length_penalty=LENGTH_PENALTY,
             max_input_length=0,
             max_decoding_length=MAX_OUTPUT_TOKENS,
-            return_attention=glossary is not None,
         )
         plain = [_text(package, one.hypotheses[0]) for one in decoded]
         if glossary is None:
             return plain
-
-        def score(sources: Sequence[Sequence[str]], targets: Sequence[Sequence[str]]) -> list[list[float]]:
-            scored = model.score_batch(
-                sources, targets, max_batch_size=self.batch_tokens, batch_type="tokens", max_input_length=0
-            )
-            return [list(one.log_probs) for one in scored]
-
         given = [
-            Decoded(source, one.hypotheses[0], one.attention[0]) for source, one in zip(tokens, decoded, strict=True)
+            Decoded(source, one.hypotheses[0], text) for source, one, text in zip(tokens, decoded, plain, strict=True)
         ]
         return [
-            _text_with(package, one.target, found) if found else text
-            for one, text, found in zip(given, plain, replacements(given, plain, glossary, score), strict=True)
+            _text_with(package, one.target, found) if found else one.text
+            for one, found in zip(
+                given, replacements(given, glossary, ModelWitness(model, self.batch_tokens)), strict=True
+            )
         ]
 
     def _route(self, source: str, target: str) -> tuple[Any, ...]:
@@ -160,14 +153,17 @@ def _text(package: Any, tokens: Sequence[str]) -> str:  # noqa: ANN401
 
 
 def _text_with(package: Any, tokens: Sequence[str], found: Sequence[Replacement]) -> str:  # noqa: ANN401
-    """Make text of tokens, with other words in some places."""
-    parts, end = [], 0
+    """Make text of tokens, with other words in some places; a mark after these stays joined to them."""
+    text, end = "", 0
     for one in found:
-        parts += [_text(package, tokens[end : one.start]), " ", one.text]
-        if tokens[one.end : one.end + 1] and tokens[one.end].startswith(SPACE):
-            parts.append(" ")
+        text = f"{_joined(package, text, tokens[end : one.start])} {one.text}"
         end = one.end
-    return "".join([*parts, _text(package, tokens[end:])]).strip()
+    return _joined(package, text, tokens[end:]).strip()
+
+
+def _joined(package: Any, text: str, tokens: Sequence[str]) -> str:  # noqa: ANN401
+    more = _text(package, tokens)
+    return f"{text} {more}" if more and tokens[0].startswith(SPACE) else f"{text}{more}"
 
 
 @contextmanager

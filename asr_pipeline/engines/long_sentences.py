@@ -6,6 +6,8 @@ from typing import Any
 
 # CTranslate2 cuts inputs at 1,024 tokens without a word, and models are trained on sentences: longer ones are divided.
 MAX_INPUT_TOKENS = 160
+# An output four times as long as the longest input is a model repeating itself. CTranslate2's own limit is 256.
+MAX_OUTPUT_TOKENS = 4 * MAX_INPUT_TOKENS
 _SENTENCE_END = re.compile(r"(?<=[.?!…؟])\s+")
 _CLAUSE_END = re.compile(r"(?<=[;:,،؛])\s+")
 _WORD_END = re.compile(r"\s+")

@@ -6,8 +6,9 @@ don't agree on one run of words, nothing is put (docs/adr/0008-glossary.md has w
 """
 
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from asr_pipeline.domain.glossary import Glossary, Match, folded, uses
 from asr_pipeline.domain.persian_endings import LEANING_WORDS, with_endings_of
@@ -17,16 +18,28 @@ MIN_LOSS = 1.5  # natural logarithm: without the term, the word is 4.5 times les
 MAX_EXTRA_WORDS = 2  # a run this much longer than the term itself is no rendering of it
 SPACE = "\u2581"  # sentencepiece's mark of a word's start
 Tokens = Sequence[str]
-Score = Callable[[Sequence[Tokens], Sequence[Tokens]], list[list[float]]]
+Attention = Sequence[Sequence[float]]
+
+
+class Witness(Protocol):
+    """The model that translated, asked again about what it gave."""
+
+    def attention(self, sources: Sequence[Tokens], targets: Sequence[Tokens]) -> list[Attention]:
+        """Give, for each token of each target, how the attention was spread over its source."""
+        ...
+
+    def log_probabilities(self, sources: Sequence[Tokens], targets: Sequence[Tokens]) -> list[Sequence[float]]:
+        """Give the log probability of each token of each target."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """A sentence's tokens, its translation's, and for each of these how the attention was spread over the source."""
+    """A sentence's tokens, its translation's, and the translation as text."""
 
     source: Tokens
     target: Tokens
-    attention: Sequence[Sequence[float]]
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,36 +60,37 @@ class _Question:
     tokens: frozenset[int]
 
 
-def replacements(
-    decoded: Sequence[Decoded], texts: Sequence[str], glossary: Glossary, score: Score
-) -> list[list[Replacement]]:
+def replacements(decoded: Sequence[Decoded], glossary: Glossary, witness: Witness) -> list[list[Replacement]]:
     """Give what to replace in each translation so that it uses the required terms, in the order of its tokens.
 
-    `texts` are the translations as text. `score` gives the log probability of each target token given a source. A
-    term that the translation uses already, or whose words are not clear, has no replacement.
+    A term that the translation uses already, or whose words are not clear, has no replacement.
     """
     questions = [
         _Question(number, match, tokens)
-        for number, (one, text) in enumerate(zip(decoded, texts, strict=True))
+        for number, one in enumerate(decoded)
         for match, tokens in _terms(one.source, glossary)
-        if not uses(text, match, glossary.language)
+        if not uses(one.text, match, glossary.language)
     ]
-    if not questions:
-        return [[] for _ in decoded]
-    asked = sorted({question.sentence for question in questions})
-    sources: list[Tokens] = [decoded[number].source for number in asked]
-    targets: list[Tokens] = [decoded[number].target for number in asked]
-    for question in questions:
-        source = decoded[question.sentence].source
-        sources.append([token for index, token in enumerate(source) if index not in question.tokens])
-        targets.append(decoded[question.sentence].target)
-    scores = score(sources, targets)
-    whole = dict(zip(asked, scores, strict=False))
     found: list[list[Replacement]] = [[] for _ in decoded]
-    for question, without in zip(questions, scores[len(asked) :], strict=True):
-        losses = [before - after for before, after in zip(whole[question.sentence], without, strict=True)]
-        found[question.sentence] += _answer(decoded[question.sentence], question, losses, glossary.language)
+    if not questions:
+        return found
+    asked = sorted({question.sentence for question in questions})
+    sources, targets = [decoded[one].source for one in asked], [decoded[one].target for one in asked]
+    attention = dict(zip(asked, witness.attention(sources, targets), strict=True))
+    whole = dict(zip(asked, witness.log_probabilities(sources, targets), strict=True))
+    without = witness.log_probabilities(
+        [_left_out(decoded[question.sentence].source, question.tokens) for question in questions],
+        [decoded[question.sentence].target for question in questions],
+    )
+    for question, lower in zip(questions, without, strict=True):
+        number = question.sentence
+        losses = [before - after for before, after in zip(whole[number], lower, strict=True)]
+        found[number] += _answer(decoded[number].target, question, attention[number], losses, glossary.language)
     return [_apart(some) for some in found]
+
+
+def _left_out(source: Tokens, tokens: frozenset[int]) -> Tokens:
+    return [token for index, token in enumerate(source) if index not in tokens]
 
 
 def _terms(source: Tokens, glossary: Glossary) -> Iterator[tuple[Match, frozenset[int]]]:
@@ -98,15 +112,17 @@ def _terms(source: Tokens, glossary: Glossary) -> Iterator[tuple[Match, frozense
             yield match, frozenset(tokens)
 
 
-def _answer(decoded: Decoded, question: _Question, losses: Sequence[float], language: str) -> list[Replacement]:
+def _answer(
+    target: Tokens, question: _Question, attention: Attention, losses: Sequence[float], language: str
+) -> list[Replacement]:
     """Put the required words where both witnesses point: one run of words, or several that read the same."""
-    words = list(_words(decoded.target))
+    words = list(_words(target))
     chosen = [
         place
         for place, (start, end) in enumerate(words)
-        if _is_word(decoded.target[start:end])
-        and _surface(decoded.target, (start, end)) not in (LEANING_WORDS if language == "fa" else ())
-        and _attention(decoded, start, end, question.tokens) >= MIN_ATTENTION
+        if _is_word(target[start:end])
+        and _surface(target, (start, end)) not in (LEANING_WORDS if language == "fa" else ())
+        and sum(attention[_first(target, start, end)][token] for token in question.tokens) >= MIN_ATTENTION
         and sum(losses[start:end]) >= MIN_LOSS
     ]
     runs: list[list[int]] = []
@@ -115,12 +131,12 @@ def _answer(decoded: Decoded, question: _Question, losses: Sequence[float], lang
             runs[-1].append(place)
         else:
             runs.append([place])
-    texts = {" ".join(_surface(decoded.target, words[place]) for place in run) for run in runs}
+    texts = {" ".join(_surface(target, words[place]) for place in run) for run in runs}
     limit = len(question.match.entry.term.split()) + MAX_EXTRA_WORDS
     if len(texts) != 1 or any(len(run) > limit for run in runs):
         return []
     return [
-        Replacement(words[run[0]][0], words[run[-1]][1], _put(decoded.target, words, run[-1], question.match, language))
+        Replacement(words[run[0]][0], words[run[-1]][1], _put(target, words, run[-1], question.match, language))
         for run in runs
     ]
 
@@ -169,10 +185,9 @@ def _is_word(tokens: Tokens) -> bool:
     return any(character.isalnum() for token in tokens for character in token)
 
 
-def _attention(decoded: Decoded, start: int, end: int, tokens: frozenset[int]) -> float:
-    """Give the share that the term has of a word's first token: later ones often look elsewhere."""
-    first = next((index for index in range(start, end) if decoded.target[index] != SPACE), start)
-    return sum(decoded.attention[first][token] for token in tokens)
+def _first(target: Tokens, start: int, end: int) -> int:
+    """Give a word's first token with a letter: later ones often look elsewhere than at what the word stands for."""
+    return next((index for index in range(start, end) if target[index] != SPACE), start)
 
 
 def _surface(target: Tokens, word: tuple[int, int]) -> str:
