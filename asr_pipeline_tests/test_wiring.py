@@ -26,5 +26,5 @@ def test_a_model_that_takes_no_phrases_stops_it(tmp_path: Path, starter_models: 
     settings = load_settings(
         data_dir=tmp_path / "data", vosk_model=str(fixed), recognizer_phrases=tmp_path / "phrases.txt"
     )
-    with pytest.raises(SetupError, match="RECOGNIZER_PHRASES|takes phrases"), open_pipeline(settings):
+    with pytest.raises(SetupError, match="takes phrases at run time"), open_pipeline(settings):
         pass
