@@ -9,6 +9,7 @@ from asr_pipeline.domain.arrival import Arrival
 from asr_pipeline.domain.audio import AudioInfo
 from asr_pipeline.domain.cue import Cue
 from asr_pipeline.domain.errors import PipelineError
+from asr_pipeline.domain.glossary import Glossary
 from asr_pipeline.domain.recording import Recording, RecordingState
 from asr_pipeline.domain.results import RecordingResults
 from asr_pipeline.domain.segment import Segment, Span
@@ -80,8 +81,21 @@ class Translator(Protocol):
         """Load what a pair needs now, once a process. Raises ModelMissing where it can't be loaded."""
         ...
 
-    def translate(self, sentences: Sequence[str], *, source: str, target: str) -> list[str]:
-        """Translate many sentences at once: one result to each, in their order."""
+    def translate(
+        self, sentences: Sequence[str], *, source: str, target: str, glossary: Glossary | None = None
+    ) -> list[str]:
+        """Translate many sentences at once: one result to each, in their order.
+
+        Terms of `glossary` are used where that can be done with confidence; else the plain translation stands.
+        """
+        ...
+
+
+class Glossaries(Protocol):
+    """The terms that translations must use."""
+
+    def glossary(self, source: str, target: str) -> Glossary:
+        """Give the terms of a pair of languages as they are now. Raises StoreUnavailable."""
         ...
 
 

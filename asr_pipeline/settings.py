@@ -83,6 +83,11 @@ class Settings(BaseSettings):
     recognizer_chunk_bytes: int = Field(
         default=8000, ge=640, le=64000, multiple_of=2, description="Bytes of audio given to Vosk at a time."
     )
+    recognizer_phrases: Path | None = Field(
+        default=None,
+        description="Text file of phrases, one a line: nothing else is recognised (for spoken commands, digits); "
+        "needs a Vosk model that takes a grammar.",
+    )
     span_target_s: float = Field(
         default=30, ge=1, le=600, description="Seconds of speech that are recognised as one unit of parallel work."
     )
@@ -163,7 +168,7 @@ class Settings(BaseSettings):
     def _split_paths(cls, value: object) -> object:
         return [part for part in value.split(os.pathsep) if part] if isinstance(value, str) else value
 
-    @field_validator("data_dir", "inbox_dir")
+    @field_validator("data_dir", "inbox_dir", "recognizer_phrases")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser().absolute()

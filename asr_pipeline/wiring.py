@@ -14,6 +14,7 @@ from asr_pipeline.domain.recording import Recording
 from asr_pipeline.domain.translation import SOURCE_LANGUAGE
 from asr_pipeline.engines.argos import ArgosTranslator
 from asr_pipeline.engines.audio import FFmpegDecoder
+from asr_pipeline.engines.phrase_list import read_phrases
 from asr_pipeline.engines.recognizer import VoskTranscriber
 from asr_pipeline.engines.subtitle_files import SubtitleFileWriter
 from asr_pipeline.engines.voice_activity import WebRtcDetector
@@ -25,6 +26,7 @@ from asr_pipeline.storage.arrivals import SqlArrivals
 from asr_pipeline.storage.atomic import write_text
 from asr_pipeline.storage.database import open_database, upgrade
 from asr_pipeline.storage.faults import masked
+from asr_pipeline.storage.glossary import SqlGlossary
 from asr_pipeline.storage.layout import Layout
 from asr_pipeline.storage.memory import SqlTranslationMemory
 from asr_pipeline.storage.models import ModelStore, starter_dir
@@ -98,6 +100,7 @@ def build_pipeline(settings: Settings) -> Pipeline:
     upgrade(database)
     store = SqlRecordStore(database)
     models = ModelStore(layout.models, starter_dir())
+    vosk_model = models.resolve_vosk(settings.vosk_model)
     tools = Tools(
         decoder=FFmpegDecoder(
             channel_mode=settings.channels,
@@ -110,7 +113,11 @@ def build_pipeline(settings: Settings) -> Pipeline:
             padding_ms=settings.speech_pad_ms,
             max_segment_s=settings.max_segment_s,
         ),
-        transcriber=VoskTranscriber(models.resolve_vosk(settings.vosk_model), settings.recognizer_chunk_bytes),
+        transcriber=VoskTranscriber(
+            vosk_model,
+            settings.recognizer_chunk_bytes,
+            read_phrases(settings.recognizer_phrases, vosk_model) if settings.recognizer_phrases else (),
+        ),
         translator=ArgosTranslator(
             packages=tuple(models.resolve_translation_packages(settings.argos_packages)),
             beam_size=settings.beam_size,
@@ -121,6 +128,7 @@ def build_pipeline(settings: Settings) -> Pipeline:
         store=store,
         memory=SqlTranslationMemory(database),
         files=layout,
+        glossaries=SqlGlossary(database),
     )
     return Pipeline(
         settings,

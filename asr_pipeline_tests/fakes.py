@@ -11,6 +11,7 @@ from asr_pipeline.domain.arrival import Arrival
 from asr_pipeline.domain.audio import AudioInfo
 from asr_pipeline.domain.cue import Cue
 from asr_pipeline.domain.errors import PermanentFailure, PipelineError
+from asr_pipeline.domain.glossary import NO_GLOSSARY, Glossary, GlossaryEntry
 from asr_pipeline.domain.recording import Recording, RecordingState
 from asr_pipeline.domain.results import RecordingResults
 from asr_pipeline.domain.segment import Segment, Span
@@ -127,12 +128,40 @@ class FakeTranslator:
     def preload(self, source: str, target: str) -> None:
         """Have nothing to load."""
 
-    def translate(self, sentences: Sequence[str], *, source: str, target: str) -> list[str]:
+    def translate(
+        self, sentences: Sequence[str], *, source: str, target: str, glossary: Glossary | None = None
+    ) -> list[str]:
         assert source == "en"
         self.batches.append(list(sentences))
         for sentence in sentences:
             self.fault(sentence)
-        return [f"{target}:{sentence}" for sentence in sentences]
+        return [f"{target}:{sentence}{self._terms(sentence, glossary)}" for sentence in sentences]
+
+    @staticmethod
+    def _terms(sentence: str, glossary: Glossary | None) -> str:
+        """Give the required words, each after a space."""
+        return "".join(f" {entry.translation}" for entry in (glossary or NO_GLOSSARY).applicable([sentence]))
+
+
+class DeafTranslator(FakeTranslator):
+    """Puts no term."""
+
+    @staticmethod
+    def _terms(sentence: str, glossary: Glossary | None) -> str:  # noqa: ARG004
+        return ""
+
+
+@dataclass
+class FakeGlossaries:
+    """The same entries for every pair; counts how often it was asked."""
+
+    entries: list[GlossaryEntry] = field(default_factory=list)
+    asked: int = 0
+
+    def glossary(self, source: str, target: str) -> Glossary:
+        assert source == "en"
+        self.asked += 1
+        return Glossary(self.entries, language=target)
 
 
 @dataclass
@@ -260,6 +289,7 @@ class FakeListener:
 
     done: list[tuple[str, Stage]] = field(default_factory=list)
     failed: list[tuple[str, Stage]] = field(default_factory=list)
+    results: list[RecordingResults] = field(default_factory=list)
     speech_s: float = 0.0
 
     def speech_recognised(self, recording_id: str, speech_s: float) -> None:  # noqa: ARG002
@@ -267,6 +297,7 @@ class FakeListener:
 
     def stage_done(self, stage: Stage, results: RecordingResults) -> None:
         self.done.append((results.recording.recording_id, stage))
+        self.results.append(results)
 
     def recording_failed(self, recording_id: str, stage: Stage, error: PipelineError) -> None:  # noqa: ARG002
         self.failed.append((recording_id, stage))

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from asr_pipeline import __version__
-from asr_pipeline.cli import demo, doctor, models, process, report, results, settings, up
+from asr_pipeline.cli import demo, doctor, glossary, models, process, report, results, settings, up
 from asr_pipeline.cli.console import errors
 from asr_pipeline.domain.errors import PipelineError
 
@@ -34,6 +34,7 @@ app.command("export")(results.export)
 app.command("status")(results.status)
 app.command("report")(report.report)
 app.add_typer(models.app, name="models")
+app.add_typer(glossary.app, name="glossary")
 app.command("doctor")(doctor.doctor)
 app.command("settings")(settings.settings)
 

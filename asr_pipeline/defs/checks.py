@@ -84,6 +84,13 @@ CHECKS = [
         lambda r: quality.persian_script(r.translations) if r.translations is not None else None,
     ),
     Check(
+        Stage.TRANSLATIONS,
+        "glossary_used",
+        "Translations use the terms of the glossary; where a term could not be put with confidence, they are plain.",
+        WARN,
+        lambda r: quality.glossary_used(r.missing_terms) if r.missing_terms is not None else None,
+    ),
+    Check(
         Stage.SUBTITLES,
         "in_limits",
         "Cues keep to the rules of lines, length, reading speed and order; speech may be too fast for that.",

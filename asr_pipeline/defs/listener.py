@@ -84,4 +84,5 @@ def data_version(stage: Stage, results: RecordingResults) -> str:
         parts += [transcript.engine, transcript.model, transcript.model_version, str(transcript.chunk_bytes)]
     if stage.order >= Stage.TRANSLATIONS.order and results.translations is not None:
         parts += [f"{s.language}:{s.engine}:{s.model}:{s.model_version}" for s in results.translations]
+        parts += [f"{s.language}:glossary={s.glossary}" for s in results.translations if s.glossary]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

@@ -13,6 +13,7 @@ CLIPPED_SHARE = 0.001  # a thousandth of the samples at full scale is heard as d
 LOW_CONFIDENCE = 0.6
 MIN_PERSIAN_SHARE = 0.7  # names and figures may stay Latin
 TIME_TOLERANCE_S = 0.05
+NAMED_TERMS = 10  # a check names so many, and counts the others
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,13 @@ def persian_script(sets: Sequence[TranslationSet]) -> Finding:
         return Finding(passed=True, measured="no letters to judge")
     share = sum("\u0600" <= letter <= "\u06ff" for letter in letters) / len(letters)
     return Finding(share >= MIN_PERSIAN_SHARE, f"{share:.0%} of {len(letters):,} letters")
+
+
+def glossary_used(missing: Sequence[str]) -> Finding:
+    """Expect each term of the glossary where it applies; the plain translation stands where it could not be put."""
+    more = f" (and {len(missing) - NAMED_TERMS} more)" if len(missing) > NAMED_TERMS else ""
+    named = "; ".join(missing[:NAMED_TERMS])
+    return Finding(not missing, f"{named}{more}" if missing else "all terms that apply are used")
 
 
 def subtitles_in_limits(cue_faults: Sequence[str]) -> Finding:

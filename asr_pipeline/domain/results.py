@@ -22,4 +22,5 @@ class RecordingResults:
     translations: list[TranslationSet] | None = None
     subtitles: list[SubtitleFile] | None = None
     cue_faults: list[str] | None = None  # where subtitles break the rules; known only where they were just made
+    missing_terms: list[str] | None = None  # of the glossary; known only where translations were just made
     seconds: dict[Stage, float] = field(default_factory=dict)

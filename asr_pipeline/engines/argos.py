@@ -8,7 +8,6 @@ import ctypes
 import hashlib
 import importlib
 import os
-import re
 import sys
 import tempfile
 import threading
@@ -22,18 +21,15 @@ from pathlib import Path
 from typing import Any
 
 from asr_pipeline.domain.errors import EngineFailed, ModelMissing
+from asr_pipeline.domain.glossary import Glossary
+from asr_pipeline.engines.long_sentences import MAX_OUTPUT_TOKENS, divide
+from asr_pipeline.engines.terms import SPACE, Decoded, Replacement, replacements
+from asr_pipeline.engines.witness import ModelWitness
 from asr_pipeline.ports import EngineVersion
 
 PIVOT_LANGUAGE = "en"  # Argos publishes nearly all its packages from or into English
 DEFAULT_BATCH_TOKENS = 2048
 LENGTH_PENALTY = 0.2  # as in argostranslate/translate.py; it acts on beams wider than 1 only
-# CTranslate2 cuts inputs at 1,024 tokens and outputs at 256 without a word, and models are trained on sentences: a
-# longer input is divided instead. An output four times as long as the longest input is a model repeating itself.
-MAX_INPUT_TOKENS = 160
-MAX_OUTPUT_TOKENS = 4 * MAX_INPUT_TOKENS
-_SENTENCE_END = re.compile(r"(?<=[.?!…؟])\s+")
-_CLAUSE_END = re.compile(r"(?<=[;:,،؛])\s+")
-_WORD_END = re.compile(r"\s+")
 
 _lock = threading.Lock()
 _models: dict[tuple[int, Path, int], Any] = {}
@@ -68,43 +64,57 @@ class ArgosTranslator:
         for package in self._route(source, target):
             _load(package.package_path, self.threads)
 
-    def translate(self, sentences: Sequence[str], *, source: str, target: str) -> list[str]:
-        """Translate many sentences at once: one result to each, in their order; equal ones are translated once."""
+    def translate(
+        self, sentences: Sequence[str], *, source: str, target: str, glossary: Glossary | None = None
+    ) -> list[str]:
+        """Translate many sentences at once: one result to each, in their order; equal ones are translated once.
+
+        Terms of `glossary` are put where it is clear which words stand for them, and only by a package that leads
+        straight from `source` to `target`: through another language it can't be told.
+        """
         results = {sentence: sentence.strip() for sentence in sentences}
-        for package in self._route(source, target):
+        route = self._route(source, target)
+        for package in route:
             distinct = list(dict.fromkeys(text for text in results.values() if text))
-            translated = dict(zip(distinct, self._apply(package, distinct), strict=True))
+            terms = glossary if len(route) == 1 else None
+            translated = dict(zip(distinct, self._apply(package, distinct, terms), strict=True))
             results = {sentence: translated.get(text, "") for sentence, text in results.items()}
         return [results[sentence] for sentence in sentences]
 
-    def _apply(self, package: Any, texts: Sequence[str]) -> list[str]:  # noqa: ANN401 - Argos carries no types
+    def _apply(self, package: Any, texts: Sequence[str], glossary: Glossary | None) -> list[str]:  # noqa: ANN401 - Argos carries no types
         """Translate texts with one package: divided where too long, all parts decoded together, joined again."""
-        parts_of = [list(_divide(package.tokenizer, text)) for text in texts]
+        parts_of = [list(divide(package.tokenizer, text)) for text in texts]
         tokens = [part for parts in parts_of for part in parts]
+        with _told(package, len(texts)):
+            translated = iter(self._decode(package, tokens, glossary))
+        return [" ".join(filter(None, (next(translated) for _ in own_parts))) for own_parts in parts_of]
+
+    def _decode(self, package: Any, tokens: list[list[str]], glossary: Glossary | None) -> list[str]:  # noqa: ANN401
+        """Translate token by token; with a glossary, its terms are put in."""
+        model = _load(package.package_path, self.threads)
         prefix = [[package.target_prefix]] * len(tokens) if package.target_prefix else None
-        try:
-            decoded = _load(package.package_path, self.threads).translate_batch(
-                tokens,
-                target_prefix=prefix,
-                replace_unknowns=True,
-                max_batch_size=self.batch_tokens,
-                batch_type="tokens",
-                beam_size=self.beam_size,
-                length_penalty=LENGTH_PENALTY,
-                max_input_length=0,
-                max_decoding_length=MAX_OUTPUT_TOKENS,
-            )
-        except (RuntimeError, MemoryError) as error:
-            raise EngineFailed(
-                f"translation with {package.package_path.name}",
-                expected=f"CTranslate2 to translate {len(texts)} sentences",
-                found=str(error),
-                remedy="Try again; with less memory, lower ASR_PIPELINE_TRANSLATION_BATCH_TOKENS.",
-            ) from error
-        parts = iter(decoded)
+        decoded = model.translate_batch(
+            tokens,
+            target_prefix=prefix,
+            replace_unknowns=True,
+            max_batch_size=self.batch_tokens,
+            batch_type="tokens",
+            beam_size=self.beam_size,
+            length_penalty=LENGTH_PENALTY,
+            max_input_length=0,
+            max_decoding_length=MAX_OUTPUT_TOKENS,
+        )
+        plain = [_text(package, one.hypotheses[0]) for one in decoded]
+        if glossary is None:
+            return plain
+        given = [
+            Decoded(source, one.hypotheses[0], text) for source, one, text in zip(tokens, decoded, plain, strict=True)
+        ]
         return [
-            " ".join(filter(None, (_text(package, next(parts).hypotheses[0]) for _ in own_parts)))
-            for own_parts in parts_of
+            _text_with(package, one.target, found) if found else one.text
+            for one, found in zip(
+                given, replacements(given, glossary, ModelWitness(model, self.batch_tokens)), strict=True
+            )
         ]
 
     def _route(self, source: str, target: str) -> tuple[Any, ...]:
@@ -136,34 +146,38 @@ def _names(packages: Iterable[Any]) -> str:
     return ", ".join(f"{package.from_code}_{package.to_code}" for package in packages) or "no package"
 
 
-def _divide(tokenizer: Any, text: str) -> Iterator[list[str]]:  # noqa: ANN401
-    """Give a text's tokens, in as many parts as needed to keep each within `MAX_INPUT_TOKENS`.
-
-    What is too long is divided into its sentences; a sentence that is too long is halved at the clause's end nearest
-    to its middle, else between words, else between characters.
-    """
-    tokens = tokenizer.encode(text)
-    if len(tokens) <= MAX_INPUT_TOKENS or len(text) < 2:  # noqa: PLR2004 - one character can't be halved
-        if tokens:
-            yield tokens
-        return
-    parts = _SENTENCE_END.split(text)
-    for part in parts if len(parts) > 1 else _halves(text):
-        yield from _divide(tokenizer, part.strip())
-
-
-def _halves(text: str) -> tuple[str, str]:
-    middle = len(text) // 2
-    clauses = [end.start() for end in _CLAUSE_END.finditer(text) if abs(end.start() - middle) <= middle // 2]
-    cuts = clauses or [end.start() for end in _WORD_END.finditer(text)]
-    cut = min(cuts, key=lambda place: abs(place - middle), default=middle)
-    return text[:cut], text[cut:]
-
-
 def _text(package: Any, tokens: Sequence[str]) -> str:  # noqa: ANN401
     """Make text of tokens as argostranslate/translate.py does."""
     text: str = package.tokenizer.decode(tokens)
     return text.strip().removeprefix(package.target_prefix).strip()
+
+
+def _text_with(package: Any, tokens: Sequence[str], found: Sequence[Replacement]) -> str:  # noqa: ANN401
+    """Make text of tokens, with other words in some places; a mark after these stays joined to them."""
+    text, end = "", 0
+    for one in found:
+        text = f"{_joined(package, text, tokens[end : one.start])} {one.text}"
+        end = one.end
+    return _joined(package, text, tokens[end:]).strip()
+
+
+def _joined(package: Any, text: str, tokens: Sequence[str]) -> str:  # noqa: ANN401
+    more = _text(package, tokens)
+    return f"{text} {more}" if more and tokens[0].startswith(SPACE) else f"{text}{more}"
+
+
+@contextmanager
+def _told(package: Any, sentences: int) -> Iterator[None]:  # noqa: ANN401
+    """Turn CTranslate2's errors into ours."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        raise EngineFailed(
+            f"translation with {package.package_path.name}",
+            expected=f"CTranslate2 to translate {sentences} sentences",
+            found=str(error),
+            remedy="Try again; with less memory, lower ASR_PIPELINE_TRANSLATION_BATCH_TOKENS.",
+        ) from error
 
 
 @lru_cache(maxsize=64)

@@ -15,6 +15,7 @@ from asr_pipeline.domain.errors import EngineFailed, ModelMissing
 from asr_pipeline.domain.segment import Span
 from asr_pipeline.domain.transcript import Utterance, Word
 from asr_pipeline.engines.audio import CanonicalAudio
+from asr_pipeline.engines.phrase_list import UNKNOWN_WORD
 from asr_pipeline.ports import EngineVersion
 
 # A quarter of a second: small enough for the recognizer to end utterances at pauses, large enough to cost nothing.
@@ -24,18 +25,23 @@ _load_lock = threading.Lock()
 
 @dataclass(frozen=True, slots=True)
 class VoskTranscriber:
-    """Implements `ports.Transcriber`. `model_dir` is a usable Vosk model."""
+    """Implements `ports.Transcriber`. `model_dir` is a usable Vosk model.
+
+    With `phrases` (`engines.phrase_list`) nothing but these is recognised; other speech gives no word.
+    """
 
     model_dir: Path
     chunk_bytes: int = DEFAULT_CHUNK_BYTES
+    phrases: tuple[str, ...] = ()
 
     @property
     def version(self) -> EngineVersion:
-        """Name libvosk's version, the model folder's name, and a hash of what is in the model."""
+        """Name libvosk's version, the model folder's name, and hashes of what is in the model and of the phrases."""
+        phrases = hashlib.sha256("\n".join(self.phrases).encode()).hexdigest()[:12]
         return EngineVersion(
             engine=f"vosk {installed_version('vosk')}",
             model=self.model_dir.name,
-            version=_fingerprint(self.model_dir),
+            version=_fingerprint(self.model_dir) + (f" phrases {phrases}" if self.phrases else ""),
         )
 
     def preload(self) -> None:
@@ -45,11 +51,12 @@ class VoskTranscriber:
     def transcribe(self, audio: Path, span: Span) -> list[Utterance]:
         """Recognise each segment with a recognizer of its own: a result depends on its segment alone."""
         model = load_model(self.model_dir)
+        grammar = json.dumps([*self.phrases, UNKNOWN_WORD]) if self.phrases else None
         utterances = []
         with CanonicalAudio(audio) as source:
             for segment in span.segments:
                 pcm = source.read_pcm(segment.start_s, segment.end_s, segment.channel)
-                for result in _recognise(model, pcm, self.chunk_bytes):
+                for result in _recognise(model, pcm, self.chunk_bytes, grammar):
                     words = _words(result, offset_s=segment.start_s, limit_s=segment.end_s)
                     if words:
                         utterances.append(Utterance(index=0, channel=segment.channel, words=words))
@@ -93,10 +100,10 @@ def _fingerprint(model_dir: Path) -> str:
     return digest.hexdigest()[:12]
 
 
-def _recognise(model: Any, pcm: bytes, chunk_bytes: int) -> Iterator[dict[str, Any]]:  # noqa: ANN401
+def _recognise(model: Any, pcm: bytes, chunk_bytes: int, grammar: str | None) -> Iterator[dict[str, Any]]:  # noqa: ANN401
     import vosk  # noqa: PLC0415
 
-    recognizer = vosk.KaldiRecognizer(model, SAMPLE_RATE_HZ)
+    recognizer = vosk.KaldiRecognizer(model, SAMPLE_RATE_HZ, *([] if grammar is None else [grammar]))
     recognizer.SetWords(True)  # noqa: FBT003 - the bindings take it by position
     for start in range(0, len(pcm), chunk_bytes):
         try:
@@ -109,8 +116,16 @@ def _recognise(model: Any, pcm: bytes, chunk_bytes: int) -> Iterator[dict[str, A
                 remedy="Try again; if it repeats, check the model with `asr-pipeline doctor`.",
             ) from error
         if ended_at_a_pause:
-            yield json.loads(recognizer.Result())
-    yield json.loads(recognizer.FinalResult())
+            yield _heard(recognizer.Result(), grammar)
+    yield _heard(recognizer.FinalResult(), grammar)
+
+
+def _heard(result: str, grammar: str | None) -> dict[str, Any]:
+    """Read a result; what is in no phrase of a grammar is left out."""
+    heard: dict[str, Any] = json.loads(result)
+    if grammar is not None:
+        heard["result"] = [word for word in heard.get("result", ()) if word["word"] != UNKNOWN_WORD]
+    return heard
 
 
 def _words(result: dict[str, Any], *, offset_s: float, limit_s: float) -> tuple[Word, ...]:

@@ -25,6 +25,7 @@ from asr_pipeline.domain.errors import (
     TransientFailure,
     UpstreamMissing,
 )
+from asr_pipeline.domain.glossary import NO_GLOSSARY, Glossary, missing_terms
 from asr_pipeline.domain.recording import Recording
 from asr_pipeline.domain.results import RecordingResults
 from asr_pipeline.domain.segment import Span
@@ -36,6 +37,7 @@ from asr_pipeline.ports import (
     EngineVersion,
     Files,
     FlowListener,
+    Glossaries,
     RecordStore,
     RunContext,
     SubtitleWriter,
@@ -47,7 +49,7 @@ from asr_pipeline.ports import (
 from asr_pipeline.steps.caption import CaptionRules, caption
 from asr_pipeline.steps.segment import segment
 from asr_pipeline.steps.transcribe import transcribe
-from asr_pipeline.steps.translate import SentenceBatcher, translate
+from asr_pipeline.steps.translate import SentenceBatcher, translate, translate_unknown
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
@@ -65,6 +67,7 @@ class Tools:
     store: RecordStore
     memory: TranslationMemory
     files: Files
+    glossaries: Glossaries | None = None
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,7 @@ class Flow:
         self._report = FlowReport()
         self._batcher = SentenceBatcher(self._translate_batch, batch_sentences=rules.batch_sentences)
         self._versions: dict[str, EngineVersion] = {}
+        self._glossaries: dict[str, Glossary] = {}
 
     def run(self, recording_ids: Iterable[str], stages: Iterable[Stage], *, resume: bool = False) -> FlowReport:
         """Take every recording through `stages`, and tell what became of each.
@@ -121,6 +125,7 @@ class Flow:
                 language: self._tools.translator.version(SOURCE_LANGUAGE, language)
                 for language in self._rules.target_languages
             }
+            self._glossaries = {language: self._glossary(language) for language in self._versions}
         self._committed = (
             self._tools.store.stages_done_in(self._run_context.root_run_id)
             if resume
@@ -131,6 +136,10 @@ class Flow:
         except ExceptionGroup as group:
             raise _first(group) from group
         return self._report
+
+    def _glossary(self, language: str) -> Glossary:
+        glossaries = self._tools.glossaries
+        return NO_GLOSSARY if glossaries is None else glossaries.glossary(SOURCE_LANGUAGE, language)
 
     async def _all(self, recording_ids: Iterable[str]) -> None:
         window = asyncio.Semaphore(self._rules.recordings_in_flight)
@@ -237,11 +246,12 @@ class Flow:
                 results.translations = list(
                     await asyncio.gather(
                         *(
-                            translate(transcript, language, self._batcher, version)
+                            translate(transcript, language, self._batcher, version, self._glossaries[language])
                             for language, version in self._versions.items()
                         )
                     )
                 )
+                results.missing_terms = missing_terms(self._glossaries, transcript, results.translations)
                 tools.store.save_translations(results.translations, run)
             case Stage.SUBTITLES:
                 make = partial(
@@ -282,17 +292,21 @@ class Flow:
 
     async def _translate_batch(self, sentences: Sequence[str], language: str) -> list[str]:
         """Translate what the memory does not know, and let it know."""
-        version, memory = self._versions[language], self._tools.memory
-        known = memory.recall(sentences, SOURCE_LANGUAGE, language, version)
-        unknown = [sentence for sentence in sentences if sentence not in known]
-        if unknown:
-            translated, _ = await self._in_executor(
-                partial(self._tools.translator.translate, source=SOURCE_LANGUAGE, target=language), unknown
+
+        async def translate_now(unknown: Sequence[str], glossary: Glossary | None) -> list[str]:
+            translate_them = partial(
+                self._tools.translator.translate, source=SOURCE_LANGUAGE, target=language, glossary=glossary
             )
-            fresh = dict(zip(unknown, translated, strict=True))
-            memory.remember(fresh, SOURCE_LANGUAGE, language, version)
-            known |= fresh
-        return [known[sentence] for sentence in sentences]
+            return (await self._in_executor(translate_them, unknown))[0]
+
+        return await translate_unknown(
+            sentences,
+            language,
+            self._tools.memory,
+            translate_now,
+            version=self._versions[language],
+            glossary=self._glossaries[language],
+        )
 
     async def _engine(self, results: RecordingResults, stage: Stage, work: Callable[..., T], *arguments: object) -> T:
         """Run an engine in the executor, and add its seconds to the stage's."""

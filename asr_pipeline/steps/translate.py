@@ -3,13 +3,16 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 from asr_pipeline.domain.errors import EngineFailed, PipelineError
+from asr_pipeline.domain.glossary import NO_GLOSSARY, Glossary, fingerprint
 from asr_pipeline.domain.transcript import Transcript
-from asr_pipeline.domain.translation import Translation, TranslationSet
-from asr_pipeline.ports import EngineVersion
+from asr_pipeline.domain.translation import SOURCE_LANGUAGE, Translation, TranslationSet
+from asr_pipeline.ports import EngineVersion, TranslationMemory
 
 TranslateBatch = Callable[[Sequence[str], str], Awaitable[list[str]]]
+TranslateNow = Callable[[Sequence[str], Glossary | None], Awaitable[list[str]]]
 
 
 class SentenceBatcher:
@@ -78,10 +81,15 @@ class SentenceBatcher:
 
 
 async def translate(
-    transcript: Transcript, language: str, batcher: SentenceBatcher, version: EngineVersion
+    transcript: Transcript,
+    language: str,
+    batcher: SentenceBatcher,
+    version: EngineVersion,
+    glossary: Glossary = NO_GLOSSARY,
 ) -> TranslationSet:
     """Translate a transcript's utterances into one language, one sentence to each."""
-    texts = await batcher.translate([utterance.sentence for utterance in transcript.utterances], language)
+    sentences = [utterance.sentence for utterance in transcript.utterances]
+    texts = await batcher.translate(sentences, language)
     return TranslationSet(
         recording_id=transcript.recording_id,
         language=language,
@@ -92,7 +100,43 @@ async def translate(
             Translation(utterance_index=utterance.index, language=language, text=text)
             for utterance, text in zip(transcript.utterances, texts, strict=True)
         ),
+        glossary=glossary.fingerprint(sentences),
     )
+
+
+async def translate_unknown(
+    sentences: Sequence[str],
+    language: str,
+    memory: TranslationMemory,
+    translate_now: TranslateNow,
+    *,
+    version: EngineVersion,
+    glossary: Glossary = NO_GLOSSARY,
+) -> list[str]:
+    """Translate what the memory does not know, and let it know.
+
+    A sentence to which terms apply is remembered with them, so that it is translated anew when they change.
+    """
+    terms_of = {sentence: fingerprint(glossary.applicable([sentence])) for sentence in sentences}
+    known: dict[str, str] = {}
+    fresh: dict[str, str] = {}
+    for terms in set(terms_of.values()):
+        group = [sentence for sentence, own in terms_of.items() if own == terms]
+        known |= memory.recall(group, SOURCE_LANGUAGE, language, _with_terms(version, terms))
+    for with_terms in (False, True):
+        unknown = [one for one, terms in terms_of.items() if one not in known and bool(terms) is with_terms]
+        if unknown:
+            own = Glossary(glossary.applicable(unknown), language=language) if with_terms else None
+            fresh |= dict(zip(unknown, await translate_now(unknown, own), strict=True))
+    for terms in {terms_of[sentence] for sentence in fresh}:
+        pairs = {sentence: text for sentence, text in fresh.items() if terms_of[sentence] == terms}
+        memory.remember(pairs, SOURCE_LANGUAGE, language, _with_terms(version, terms))
+    known |= fresh
+    return [known[sentence] for sentence in sentences]
+
+
+def _with_terms(version: EngineVersion, terms: str) -> EngineVersion:
+    return replace(version, version=f"{version.version} glossary {terms}") if terms else version
 
 
 def _require_one_to_each(sentences: Sequence[str], results: Sequence[str], language: str) -> None:

@@ -81,3 +81,12 @@ def test_cues_that_break_the_rules_are_named() -> None:
     finding = quality.subtitles_in_limits(["fa: cue 1 too long", "fa: cue 2 too long"])
     assert not finding.passed
     assert finding.measured == "fa: cue 1 too long (and 1 more)"
+
+
+def test_terms_that_were_not_put_are_named_and_the_rest_counted() -> None:
+    assert quality.glossary_used([]).passed
+    finding = quality.glossary_used([f"fa: utterance {n}: 'camera' is not 'دوربین'" for n in range(12)])
+    assert not finding.passed
+    assert "utterance 9" in finding.measured
+    assert "utterance 10" not in finding.measured
+    assert finding.measured.endswith("(and 2 more)")

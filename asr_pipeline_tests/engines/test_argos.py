@@ -22,7 +22,8 @@ from hypothesis import strategies as st
 from asr_pipeline.domain.errors import EngineFailed, ModelMissing
 from asr_pipeline.domain.transcript import as_sentence
 from asr_pipeline.engines import argos
-from asr_pipeline.engines.argos import MAX_INPUT_TOKENS, ArgosTranslator
+from asr_pipeline.engines.argos import ArgosTranslator
+from asr_pipeline.engines.long_sentences import MAX_INPUT_TOKENS, divide
 
 SENTENCES = [
     "The camera in the garden is broken.",
@@ -144,7 +145,7 @@ def test_a_target_prefix_is_given_to_the_model_and_taken_off_the_result() -> Non
 @settings(max_examples=40, deadline=None)
 @given(words=st.lists(st.sampled_from(["a", "b.", "c,", "d"]), min_size=1, max_size=5 * MAX_INPUT_TOKENS))
 def test_long_sentences_are_divided_without_losing_or_moving_a_word(words: list[str]) -> None:
-    parts = list(argos._divide(WordTokenizer(), " ".join(words)))
+    parts = list(divide(WordTokenizer(), " ".join(words)))
 
     assert [word for part in parts for word in part] == words
     assert all(len(part) <= MAX_INPUT_TOKENS for part in parts)
@@ -154,8 +155,8 @@ def test_long_sentences_are_divided_where_a_clause_ends() -> None:
     clauses = " ".join(["w"] * 90 + ["end,"] + ["w"] * 109)
     sentences = " ".join(["w"] * 30 + ["end."] + ["w"] * 50 + ["end?"] + ["w"] * 120)
 
-    assert [len(part) for part in argos._divide(WordTokenizer(), clauses)] == [91, 109]
-    assert [len(part) for part in argos._divide(WordTokenizer(), sentences)] == [31, 51, 120]
+    assert [len(part) for part in divide(WordTokenizer(), clauses)] == [91, 109]
+    assert [len(part) for part in divide(WordTokenizer(), sentences)] == [31, 51, 120]
 
 
 def test_a_word_longer_than_the_limit_is_divided_between_characters() -> None:
@@ -165,7 +166,7 @@ def test_a_word_longer_than_the_limit_is_divided_between_characters() -> None:
 
     text = "x" * (3 * MAX_INPUT_TOKENS)
 
-    assert "".join("".join(part) for part in argos._divide(CharacterTokenizer(), text)) == text
+    assert "".join("".join(part) for part in divide(CharacterTokenizer(), text)) == text
 
 
 def test_a_failing_engine_is_told_apart_from_a_missing_model(

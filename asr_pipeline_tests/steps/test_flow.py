@@ -9,15 +9,18 @@ import pytest
 import stamina
 
 from asr_pipeline.domain.errors import EngineFailed, ModelMissing, StoreUnavailable, UnreadableAudio
+from asr_pipeline.domain.glossary import fingerprint, glossary_entry
 from asr_pipeline.domain.recording import RecordingState
 from asr_pipeline.domain.stage import Stage
 from asr_pipeline.ports import RunContext
 from asr_pipeline.steps.caption import CaptionRules
 from asr_pipeline.steps.flow import Flow, FlowReport, FlowRules, Tools
 from asr_pipeline_tests.fakes import (
+    DeafTranslator,
     FakeDecoder,
     FakeDetector,
     FakeFiles,
+    FakeGlossaries,
     FakeListener,
     FakeMemory,
     FakeStore,
@@ -46,6 +49,7 @@ class House:
     store: FakeStore = field(default_factory=FakeStore)
     memory: FakeMemory = field(default_factory=FakeMemory)
     listener: FakeListener = field(default_factory=FakeListener)
+    glossaries: FakeGlossaries = field(default_factory=FakeGlossaries)
     unregistered: set[str] = field(default_factory=set)
 
     def run(
@@ -68,6 +72,7 @@ class House:
             self.store,
             self.memory,
             FakeFiles(),
+            self.glossaries,
         )
         rules = FlowRules(
             target_languages=["fa"],
@@ -152,6 +157,31 @@ def test_what_was_translated_before_is_remembered() -> None:
     house.run(["r0"])
     assert house.translator.batches == []
     assert house.store.commits.count(("r0", Stage.TRANSLATIONS, "run")) == 2
+
+
+def test_a_run_uses_the_glossary_as_it_was_at_its_start_and_keeps_its_name() -> None:
+    house = House()
+    house.run(["r1", "r2"])
+    plain = house.store.translations("r1")[0]
+    assert plain.glossary == ""
+
+    house.glossaries.entries = [glossary_entry("r1", "واژه", "fa")]
+    house.run(["r1", "r2"], Stage.TRANSLATIONS)
+    assert house.glossaries.asked == 2
+    with_term = house.store.translations("r1")[0]
+    assert [one.text for one in with_term.translations] == [f"{one.text} واژه" for one in plain.translations]
+    assert with_term.glossary == fingerprint(house.glossaries.entries)
+    assert house.store.translations("r2")[0].glossary == ""
+    told = {results.recording.recording_id: results.missing_terms for results in house.listener.results}
+    assert told == {"r1": [], "r2": []}
+
+
+def test_a_translator_that_can_not_put_a_term_is_told_of() -> None:
+    house = House(translator=DeafTranslator())
+    house.glossaries.entries = [glossary_entry("r1", "واژه", "fa")]
+    house.run(["r1"])
+    missing = next(one.missing_terms for one in house.listener.results if one.missing_terms is not None)
+    assert missing == [f"fa: utterance {n}: 'r1' is not 'واژه'" for n in range(4)]
 
 
 def test_a_corrupt_recording_does_not_stop_the_others() -> None:

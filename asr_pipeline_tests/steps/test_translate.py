@@ -1,4 +1,4 @@
-"""The batcher: sentences of many recordings together, one result to each."""
+"""The batcher: sentences of many recordings together, one result to each. The memory: one key to one glossary."""
 
 import asyncio
 from collections.abc import Sequence
@@ -8,7 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asr_pipeline.domain.errors import EngineFailed
-from asr_pipeline.steps.translate import SentenceBatcher
+from asr_pipeline.domain.glossary import NO_GLOSSARY, Glossary, glossary_entry
+from asr_pipeline.ports import EngineVersion
+from asr_pipeline.steps.translate import SentenceBatcher, translate_unknown
+from asr_pipeline_tests.fakes import FakeMemory, FakeTranslator
 
 
 class Batches:
@@ -94,3 +97,61 @@ def test_an_engine_that_loses_a_sentence_is_found_out() -> None:
 
     with pytest.raises(EngineFailed, match="expected 1 results, found 0"):
         asyncio.run(run())
+
+
+class Remembering:
+    """Translates with a fake, through a memory."""
+
+    def __init__(self) -> None:
+        self.memory = FakeMemory()
+        self.translator = FakeTranslator()
+
+    def translate(self, *sentences: str, glossary: Glossary = NO_GLOSSARY) -> list[str]:
+        async def now(unknown: Sequence[str], terms: Glossary | None) -> list[str]:
+            return self.translator.translate(unknown, source="en", target="fa", glossary=terms)
+
+        version = EngineVersion("fake", "m", "1")
+        return asyncio.run(translate_unknown(sentences, "fa", self.memory, now, version=version, glossary=glossary))
+
+
+CAMERA, BUS = glossary_entry("camera", "X", "fa"), glossary_entry("bus", "Y", "fa")
+
+
+def test_sentences_with_terms_have_memories_of_their_own() -> None:
+    house = Remembering()
+    assert house.translate("A camera.", "A tree.") == ["fa:A camera.", "fa:A tree."]
+    assert house.translate("A camera.", "A tree.", glossary=Glossary([CAMERA])) == ["fa:A camera. X", "fa:A tree."]
+    assert house.translator.batches == [["A camera.", "A tree."], ["A camera."]]
+
+    # a term that does not apply changes no key; one that changes does
+    assert house.translate("A camera.", glossary=Glossary([CAMERA, BUS])) == ["fa:A camera. X"]
+    assert len(house.translator.batches) == 2
+    assert house.translate("A camera.", glossary=Glossary([glossary_entry("camera", "Z", "fa")])) == ["fa:A camera. Z"]
+    assert len(house.translator.batches) == 3
+
+    # the glossary is as it was before: what was remembered then is right again
+    assert house.translate("A camera.") == ["fa:A camera."]
+    assert house.translate("A camera.", glossary=Glossary([CAMERA])) == ["fa:A camera. X"]
+    assert len(house.translator.batches) == 3
+
+
+def test_sentences_with_different_terms_are_translated_together_and_remembered_apart() -> None:
+    house = Remembering()
+    both = Glossary([CAMERA, BUS])
+    sentences = ["A camera.", "A bus.", "A tree.", "A camera on a bus."]
+    expected = ["fa:A camera. X", "fa:A bus. Y", "fa:A tree.", "fa:A camera on a bus. Y X"]
+    assert house.translate(*sentences, glossary=both) == expected
+    assert sorted(map(len, house.translator.batches)) == [1, 3]
+    assert house.translate(*reversed(sentences), glossary=both) == expected[::-1]
+    assert len(house.translator.batches) == 2
+    assert len({key[3].version for key in house.memory.known}) == 4
+
+
+@given(st.lists(st.sampled_from(["a camera", "a bus", "a tree", "camera bus", ""]), max_size=8), st.integers(0, 3))
+def test_with_a_memory_or_without_each_sentence_gets_the_same(sentences: list[str], terms: int) -> None:
+    glossary = Glossary([entry for bit, entry in ((1, CAMERA), (2, BUS)) if terms & bit])
+    house = Remembering()
+    house.translate("a camera", "a bus")
+    expected = FakeTranslator().translate(sentences, source="en", target="fa", glossary=glossary)
+    assert house.translate(*sentences, glossary=glossary) == expected
+    assert house.translate(*sentences, glossary=glossary) == expected
