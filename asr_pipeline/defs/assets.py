@@ -51,6 +51,11 @@ def recording_stages(
     progress: dg.ResourceParam[FlowListener],
 ) -> Iterator[dg.MaterializeResult[None]]:
     """Stream recordings through the stages that were asked for; each result is logged as soon as it is committed."""
+    if not context.selected_asset_keys:
+        raise dg.Failure(
+            "Checks judge a result when it is made: materialize the asset that you want to have checked.",
+            allow_retries=False,
+        )
     note_process(context.instance, context.run.run_id)
     keys = config.keys or context.partition_keys
     stages = [Stage(key.to_user_string()) for key in context.selected_asset_keys]
@@ -62,7 +67,7 @@ def recording_stages(
         also=progress,
     )
     report = pipeline.pipeline.flow(listener, run).run(keys, stages, resume=resume)
-    context.log.info("%d recordings done, %d failed", len(report.done), len(report.failed))
+    context.log.info("recordings done: %d, failed: %d", len(report.done), len(report.failed))
     if report.failed:
         raise failure(report.failed, len(keys))
     yield from ()  # what was materialized has been logged recording by recording

@@ -45,6 +45,15 @@ CHECKS = [
         lambda r: quality.not_clipped(r.audio) if r.audio else None,
     ),
     Check(
+        Stage.SEGMENTS,
+        "in_order",
+        "Segments of a channel follow one another, inside the recording.",
+        ERROR,
+        lambda r: (
+            None if r.segments is None or not r.audio else quality.segments_in_order(r.segments, r.audio.duration_s)
+        ),
+    ),
+    Check(
         Stage.TRANSCRIPTS,
         "not_empty",
         "There are words where there is speech.",

@@ -9,6 +9,12 @@ from asr_pipeline.domain.errors import PermanentFailure, PipelineError
 NAMED_IN_FULL = 20
 
 
+def _summary(failed: int, total: int, quarantined: int) -> str:
+    several = f"{failed} of {total} recordings failed" if total > 1 else "The recording failed"
+    others = "" if failed == total else "; the others are done"
+    return f"{several}, {quarantined} of them for good{others}." if quarantined and total > 1 else f"{several}{others}."
+
+
 def failure(failed: Mapping[str, PipelineError], total: int) -> dg.Failure:
     """Give the Failure for recordings that failed, by id. The run is not retried: each was retried inside it."""
     quarantined = sum(isinstance(error, PermanentFailure) for error in failed.values())
@@ -18,7 +24,7 @@ def failure(failed: Mapping[str, PipelineError], total: int) -> dg.Failure:
     )
     more = len(failed) - NAMED_IN_FULL
     return dg.Failure(
-        description=f"{len(failed)} of {total} recordings failed ({quarantined} quarantined); the others are done.",
+        description=_summary(len(failed), total, quarantined),
         metadata={
             "failed": dg.MetadataValue.md(
                 f"| recording | kind | reason |\n|---|---|---|\n{rows}" + (f"\n\n… and {more} more" if more > 0 else "")

@@ -3,10 +3,11 @@
 import base64
 from collections.abc import Sequence
 from itertools import islice
+from pathlib import Path
 
 import dagster as dg
 
-from asr_pipeline.domain.bidi import isolate
+from asr_pipeline.domain.bidi import is_right_to_left, isolate
 from asr_pipeline.domain.results import RecordingResults
 from asr_pipeline.domain.stage import Stage
 from asr_pipeline.domain.transcript import Transcript
@@ -14,6 +15,7 @@ from asr_pipeline.domain.translation import TranslationSet
 from asr_pipeline.engines.pictures import confidence_histogram_png, waveform_png
 
 PREVIEW_LINES = 5
+NO_BREAK_SPACE = "\u00a0"
 Metadata = dict[str, dg.MetadataValue]
 
 
@@ -100,9 +102,13 @@ def _translations(results: RecordingResults) -> Metadata:
 
 def _subtitles(results: RecordingResults) -> Metadata:
     files = results.subtitles or []
-    rows = "\n".join(f"| {file.language} | {file.format} | {file.cue_count} | `{file.path}` |" for file in files)
+    formats: dict[str, list[str]] = {}
+    for file in files:
+        formats.setdefault(file.language, []).append(file.format)
+    rows = "\n".join(f"| {language} | {', '.join(found)} |" for language, found in formats.items())
     return {
-        "files": dg.MetadataValue.md(f"| language | format | cues | file |\n|---|---|---|---|\n{rows}"),
+        "files": dg.MetadataValue.md(f"| language | formats |\n|---|---|\n{rows}"),
+        "folder": dg.MetadataValue.path(str(Path(files[0].path).parent) if files else ""),
         "cues": dg.MetadataValue.int(max((file.cue_count for file in files), default=0)),
     }
 
@@ -113,10 +119,11 @@ def _preview(transcript: Transcript, sets: Sequence[TranslationSet]) -> str:
     rows = []
     for utterance in islice(transcript.utterances, PREVIEW_LINES):
         texts = [isolate(s.translations[utterance.index].text, s.language) for s in sets]
-        rows.append([f"{utterance.start_s:.1f} s", utterance.sentence, *texts])
+        rows.append([f"{utterance.start_s:.1f}{NO_BREAK_SPACE}s", utterance.sentence, *texts])
     if not rows:
         return "*(no words)*"
-    table = [heads, ["---"] * len(heads), *rows]
+    sides = ["---:", "---", *("---:" if is_right_to_left(s.language) else "---" for s in sets)]
+    table = [heads, sides, *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in table)
 
 

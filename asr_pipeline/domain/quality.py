@@ -35,6 +35,17 @@ def not_clipped(audio: AudioInfo) -> Finding:
     return Finding(audio.clipped_samples <= samples * CLIPPED_SHARE, f"{audio.clipped_samples:,} samples at full scale")
 
 
+def segments_in_order(segments: Sequence[Segment], duration_s: float) -> Finding:
+    """Expect segments of a channel one after another, and all of them inside the recording."""
+    faults = 0
+    end_s: dict[int, float] = {}
+    for segment in segments:
+        starts_after_s = end_s.get(segment.channel, 0.0) - TIME_TOLERANCE_S
+        faults += not (starts_after_s <= segment.start_s < segment.end_s <= duration_s + TIME_TOLERANCE_S)
+        end_s[segment.channel] = segment.end_s
+    return Finding(faults == 0, f"{faults} of {len(segments)} segments overlap or lie outside the recording")
+
+
 def not_empty(transcript: Transcript, segments: Sequence[Segment]) -> Finding:
     """Expect words where there was speech."""
     return Finding(
@@ -91,7 +102,7 @@ def glossary_used(missing: Sequence[str]) -> Finding:
     """Expect each term of the glossary where it applies; the plain translation stands where it could not be put."""
     more = f" (and {len(missing) - NAMED_TERMS} more)" if len(missing) > NAMED_TERMS else ""
     named = "; ".join(missing[:NAMED_TERMS])
-    return Finding(not missing, f"{named}{more}" if missing else "all terms that apply are used")
+    return Finding(not missing, f"{named}{more}" if missing else "each term that applies is used")
 
 
 def subtitles_in_limits(cue_faults: Sequence[str]) -> Finding:

@@ -1,6 +1,7 @@
 """Small pictures for the UI, as PNG bytes: the only importer of Pillow.
 
-A few KB each: they are kept with each event.
+They are kept with each event, and the UI shows a picture in place only where its Markdown has under 1,000 characters:
+two or a few colours, no smoothing.
 """
 
 import io
@@ -12,15 +13,15 @@ WAVE, BARS, AXIS, BACKGROUND = "#3b6ea5", "#4f8f6b", "#c8ccd2", "#ffffff"
 HISTOGRAM_BINS = 10
 
 
-def waveform_png(waveform: Sequence[tuple[float, float]], *, width: int = 600, height: int = 90) -> bytes:
+def waveform_png(waveform: Sequence[tuple[float, float]], *, width: int = 300, height: int = 60) -> bytes:
     """Draw (lowest, highest) pairs, as fractions of full scale, as one column each, stretched to `width` pixels."""
     middle = height / 2
     picture = Image.new("RGB", (max(1, len(waveform)), height), BACKGROUND)
     draw = ImageDraw.Draw(picture)
-    draw.line((0, middle, len(waveform), middle), fill=AXIS)
+    draw.line((0, middle, len(waveform), middle), fill=WAVE)
     for column, (low, high) in enumerate(waveform):
         draw.line((column, middle - high * middle, column, middle - low * middle), fill=WAVE)
-    return _png(picture.resize((width, height)))
+    return _png(picture.resize((width, height), Image.Resampling.NEAREST), colours=2)
 
 
 def confidence_histogram_png(confidences: Sequence[float], *, width: int = 300, height: int = 90) -> bytes:
@@ -38,7 +39,7 @@ def confidence_histogram_png(confidences: Sequence[float], *, width: int = 300, 
     return _png(picture)
 
 
-def trend_png(values: Sequence[float | None], *, width: int = 600, height: int = 90) -> bytes:
+def trend_png(values: Sequence[float | None], *, width: int = 300, height: int = 60) -> bytes:
     """Draw values from 0 to 1, one a day, as a line; a day without a value leaves a gap."""
     picture = Image.new("RGB", (width, height), BACKGROUND)
     draw = ImageDraw.Draw(picture)
@@ -53,7 +54,7 @@ def trend_png(values: Sequence[float | None], *, width: int = 600, height: int =
     return _png(picture)
 
 
-def _png(picture: Image.Image) -> bytes:
+def _png(picture: Image.Image, colours: int = 4) -> bytes:
     buffer = io.BytesIO()
-    picture.quantize(16).save(buffer, format="PNG", optimize=True)
+    picture.quantize(colours).save(buffer, format="PNG", optimize=True)
     return buffer.getvalue()

@@ -151,7 +151,7 @@ def test_materializations_and_checks_tell_what_people_want_to_see(house: House, 
     audio = metadata(Stage.RAW_AUDIO)
     assert audio["duration_s"] == pytest.approx(12.1, abs=0.1)
     assert str(audio["waveform"]).startswith("![waveform](data:image/png;base64,")
-    assert len(str(audio["waveform"])) < 20_000
+    assert len(str(audio["waveform"])) < 1000  # the UI shows a longer one only on a click
     words = metadata(Stage.TRANSCRIPTS)
     assert words["words"] == 19
     assert "Mina likes to speak turkish on weekends." in str(words["preview"])

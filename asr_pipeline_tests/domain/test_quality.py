@@ -31,6 +31,22 @@ def test_silence_and_clipping_are_noticed() -> None:
     assert not quality.not_clipped(replace(AUDIO, clipped_samples=161)).passed
 
 
+@pytest.mark.parametrize(
+    "segments",
+    [
+        [Segment(0, 0, 1.0, 3.0), Segment(1, 0, 2.0, 4.0)],
+        [Segment(0, 0, 3.0, 2.0)],
+        [Segment(0, 0, 9.0, 11.0)],
+    ],
+)
+def test_segments_that_overlap_or_lie_outside_are_noticed(segments: list[Segment]) -> None:
+    assert not quality.segments_in_order(segments, 10.0).passed
+
+
+def test_segments_of_two_channels_may_overlap() -> None:
+    assert quality.segments_in_order([Segment(0, 0, 1.0, 3.0), Segment(1, 1, 2.0, 4.0)], 10.0).passed
+
+
 def test_no_words_are_a_fault_only_where_there_is_speech() -> None:
     empty = replace(TRANSCRIPT, utterances=())
     assert quality.not_empty(empty, []).passed
