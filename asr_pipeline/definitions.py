@@ -4,13 +4,14 @@ import dagster as dg
 
 from asr_pipeline.defs.assets import recording_stages
 from asr_pipeline.defs.jobs import JOBS, executor
+from asr_pipeline.defs.operations import ledger
 from asr_pipeline.defs.resources import NoProgress, PipelineResource
 
 
 def build_defs(**resources: object) -> dg.Definitions:
     """Give the definitions, with resources by name in place of the default ones."""
     return dg.Definitions(
-        assets=[recording_stages],
+        assets=[recording_stages, ledger],
         jobs=JOBS,
         resources={"pipeline": PipelineResource(), "progress": NoProgress(), **resources},
         executor=executor,
