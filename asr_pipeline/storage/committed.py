@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -46,7 +46,7 @@ def committed(connection: Connection, stage: Stage) -> Iterator[Committed]:
         .where(stage_commits.c.stage == stage.value)
         .order_by(recordings.c.number)
     )
-    return (Committed(*row[:3], retired=bool(row[3])) for row in _streamed(connection, query))
+    return (Committed(row[0], row[1], row[2], bool(row[3])) for row in _streamed(connection, query))
 
 
 def registered(connection: Connection) -> Iterator[Registered]:
@@ -60,9 +60,7 @@ def registered(connection: Connection) -> Iterator[Registered]:
     return (Registered(row[0], bool(row[1]), row[2], bool(row[3])) for row in _streamed(connection, query))
 
 
-def _streamed(
-    connection: Connection, query: "sa.Select[*tuple[object, ...]]"
-) -> Iterator["sa.Row[*tuple[object, ...]]"]:
+def _streamed(connection: Connection, query: "sa.Select[*tuple[Any, ...]]") -> Iterator["sa.Row[*tuple[Any, ...]]"]:
     streamed = connection.execution_options(stream_results=True, max_row_buffer=ROWS_AT_A_TIME)
     for rows in streamed.execute(query).partitions(ROWS_AT_A_TIME):
         yield from rows

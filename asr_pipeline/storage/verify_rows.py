@@ -1,6 +1,7 @@
 """Whether the rows of the database agree with one another. Each query takes a range of recordings, in one snapshot."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -27,7 +28,6 @@ RECORDINGS_AT_A_TIME = 2000
 RESTORE = "Restore it from a backup, or process the file again."
 
 Rule = Callable[[Connection, int, int], Iterator[Finding]]
-ByNumber = dict[int, "sa.Row[*tuple[object, ...]]"]
 
 
 def equation(connection: Connection) -> Equation:
@@ -281,7 +281,7 @@ _RULES: tuple[Rule, ...] = (
 )
 
 
-def _ranged(*columns: "sa.ColumnElement[object]", low: int, high: int) -> "sa.Select[*tuple[object, ...]]":
+def _ranged(*columns: "sa.ColumnElement[Any]", low: int, high: int) -> "sa.Select[*tuple[Any, ...]]":
     return (
         sa.select(*columns)
         .select_from(recordings)
@@ -290,9 +290,7 @@ def _ranged(*columns: "sa.ColumnElement[object]", low: int, high: int) -> "sa.Se
     )
 
 
-def _committed(
-    stage: Stage, *columns: "sa.ColumnElement[object]", low: int, high: int
-) -> "sa.Select[*tuple[object, ...]]":
+def _committed(stage: Stage, *columns: "sa.ColumnElement[Any]", low: int, high: int) -> "sa.Select[*tuple[Any, ...]]":
     """Select of recordings whose stage is committed."""
     return _ranged(*columns, low=low, high=high).join(
         stage_commits,
