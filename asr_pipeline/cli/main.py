@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from asr_pipeline import __version__
-from asr_pipeline.cli import demo, doctor, models, process, results, settings, up, verify
+from asr_pipeline.cli import backup, demo, doctor, models, process, results, settings, up, verify
 from asr_pipeline.cli.console import errors
 from asr_pipeline.domain.errors import PipelineError
 
@@ -34,6 +34,8 @@ app.add_typer(models.app, name="models")
 app.command("doctor")(doctor.doctor)
 app.command("settings")(settings.settings)
 app.command("verify")(verify.verify)
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - typer's signature

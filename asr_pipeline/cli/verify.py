@@ -60,7 +60,7 @@ def repair_all(
 ) -> list[Finding]:
     """Mend what can be mended, and give that."""
     from asr_pipeline.defs.reconcile import repair  # noqa: PLC0415 - as above
-    from asr_pipeline.storage.verify_files import remove_stale  # noqa: PLC0415
+    from asr_pipeline.storage.verify_leftovers import remove_stale  # noqa: PLC0415
 
     mended = [finding for finding in findings if finding.kind in REPAIRABLE]
     recordings = {one.subject for one in mended if one.kind is FindingKind.MATERIALIZATION_MISSING}

@@ -5,11 +5,9 @@ meanwhile: what seems wrong is looked at a second time, and young files may get 
 """
 
 import hashlib
-import json
 import os
-import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,15 +15,14 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from asr_pipeline.domain.arrival import Arrival, Outcome
 from asr_pipeline.domain.ledger import Finding, FindingKind
 from asr_pipeline.domain.recording import RecordingState
-from asr_pipeline.storage.arrivals import SqlArrivals
 from asr_pipeline.storage.atomic import PARTIAL_PREFIX
 from asr_pipeline.storage.database import reading
 from asr_pipeline.storage.layout import SHARD_CHARS, Layout
 from asr_pipeline.storage.tables import audio, recordings, subtitles
-from asr_pipeline.storage.text import storable
+from asr_pipeline.storage.tree import FileEntry, entries, files_below
+from asr_pipeline.storage.verify_leftovers import layout_text, missing_refused, stale_partial_files
 
 YOUNG_S = 3600
 PUT_BACK = "Put the file back, from a backup or from where it came."
@@ -69,17 +66,8 @@ def verify_files(
                     if altered is not None:
                         yield altered
             advance(len({one.recording_id for one in named.values()}))
-    yield from _partial_files(layout, checks)
-    yield from _refused(engine, layout)
-
-
-def remove_stale(layout: Layout, finding: Finding) -> None:
-    """Remove a partial file that was found stale."""
-    path = layout.absolute(finding.subject)
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+    yield from stale_partial_files(layout, checks.young_s)
+    yield from missing_refused(engine, layout)
 
 
 def _shards(engine: Engine, layout: Layout) -> list[str]:
@@ -88,7 +76,7 @@ def _shards(engine: Engine, layout: Layout) -> list[str]:
     with reading(engine) as connection:
         shards = set(connection.execute(sa.select(prefix).distinct()).scalars())
     for folder in _sharded(layout):
-        shards.update(entry.name for entry in _entries(folder) if entry.is_dir(follow_symlinks=False))
+        shards.update(entry.name for entry in entries(folder) if entry.is_dir(follow_symlinks=False))
     return ["", *sorted(shards)]
 
 
@@ -106,7 +94,7 @@ def _compare(
         if fault is not None:
             kind, found = fault
             remedy = PUT_BACK if kind in _ORIGINALS else "Process it again, or restore the file from a backup."
-            findings.append(Finding(kind, one.recording_id, f"{found}: {_shown(layout, path)}", remedy))
+            findings.append(Finding(kind, one.recording_id, f"{found}: {layout_text(layout, path)}", remedy))
     now_s = time.time()
     for path, entry in there.items():
         unexpected = path not in named and not any(parent in homes for parent in (path, path.parent))
@@ -114,7 +102,7 @@ def _compare(
             findings.append(
                 Finding(
                     FindingKind.ORPHAN_FILE,
-                    _shown(layout, path),
+                    layout_text(layout, path),
                     "no row names this file",
                     "Offer it again with `asr-pipeline process`, or delete it.",
                 )
@@ -199,85 +187,15 @@ def _altered(path: Path, named: _Named) -> Finding | None:
     )
 
 
-def _partial_files(layout: Layout, checks: FileChecks) -> Iterator[Finding]:
-    """Give what writers that were killed have left."""
-    now_s = time.time()
-    for folder in (*_sharded(layout), layout.archive, layout.quarantine, layout.exports):
-        for path, entry in _files(folder, None):
-            if (
-                entry.name.startswith(PARTIAL_PREFIX)
-                and now_s - entry.stat(follow_symlinks=False).st_mtime > checks.young_s
-            ):
-                yield Finding(
-                    FindingKind.STALE_PARTIAL_FILE,
-                    _shown(layout, path),
-                    "a process that wrote it was killed",
-                    "`asr-pipeline verify --repair` removes it.",
-                )
-
-
-def _refused(engine: Engine, layout: Layout) -> Iterator[Finding]:
-    """Refused files lie in quarantine, or still where they were."""
-    ledger = SqlArrivals(engine)
-    refused = ledger.with_outcome(Outcome.REFUSED)
-    if not refused:
-        return
-    quarantined = frozenset(_quarantined_paths(layout))
-    missing = [one for one in refused if not _is_kept(one, quarantined)]
-    if missing:
-        still = set(ledger.with_outcome(Outcome.REFUSED))
-        quarantined = frozenset(_quarantined_paths(layout))
-        for one in missing:
-            if one in still and not _is_kept(one, quarantined):
-                yield Finding(
-                    FindingKind.REFUSED_FILE_MISSING,
-                    storable(one.path),
-                    "it was refused, and lies neither there nor in quarantine",
-                    "Offer it again, or give it up with `asr-pipeline quarantine drop`.",
-                )
-
-
-def _is_kept(arrival: Arrival, quarantined: frozenset[str]) -> bool:
-    """Tell whether a refused file is still somewhere."""
-    return arrival.path in quarantined or storable(arrival.path) in quarantined or os.path.lexists(arrival.path)
-
-
-def _quarantined_paths(layout: Layout) -> Iterator[str]:
-    """Give every text in the reason files whose file is there: the path that it came from is among them."""
-    for path, entry in _files(layout.quarantine, None):
-        if not entry.name.endswith(".reason.json") or not os.path.lexists(str(path).removesuffix(".reason.json")):
-            continue
-        try:
-            reason = json.loads(path.read_bytes())
-        except (OSError, ValueError):
-            continue  # its arrival is told as missing
-        if isinstance(reason, dict):
-            yield from (value for value in reason.values() if isinstance(value, str))
-
-
 def _sharded(layout: Layout) -> tuple[Path, Path, Path]:
     return layout.originals, layout.audio, layout.results
 
 
-def _files(folder: Path, shard: str | None) -> Iterator[tuple[Path, "os.DirEntry[str]"]]:
-    """Give what lies below a folder and is no folder. `shard`: of that shard alone; of no name: in no shard."""
+def _files(folder: Path, shard: str) -> Iterator[FileEntry]:
+    """Give the files of a shard; of the one of no name, those that lie in none."""
     if shard:
-        yield from _files(folder / shard, None)
-        return
-    for entry in _entries(folder):
-        if not entry.is_dir(follow_symlinks=False):
-            yield Path(entry.path), entry
-        elif shard is None:
-            yield from _files(Path(entry.path), None)
-
-
-def _entries(folder: Path) -> Iterable["os.DirEntry[str]"]:
-    """Give a folder's entries; none where it is not there."""
-    try:
-        with os.scandir(folder) as entries:
-            return list(entries)
-    except FileNotFoundError:
-        return ()
+        return files_below(folder / shard)
+    return ((Path(entry.path), entry) for entry in entries(folder) if not entry.is_dir(follow_symlinks=False))
 
 
 def _age_s(entry: "os.DirEntry[str]", now_s: float) -> float:
@@ -287,8 +205,3 @@ def _age_s(entry: "os.DirEntry[str]", now_s: float) -> float:
     except FileNotFoundError:
         return 0
     return now_s - max(there.st_ctime, there.st_mtime)
-
-
-def _shown(layout: Layout, path: Path) -> str:
-    """Give a path as text that can be printed and that `layout.absolute` reads."""
-    return storable(layout.relative(path))
