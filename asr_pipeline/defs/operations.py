@@ -29,7 +29,7 @@ NAMED_IN_FULL = 50
         )
     ],
 )
-def ledger(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+def ledger(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster reads it
     """Every file that ever entered, by where it stands: done, in progress, failed, quarantined or dropped."""
     with open_storage(load_settings()) as storage:
         verification = storage.verify()

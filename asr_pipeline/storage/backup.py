@@ -6,11 +6,13 @@ and what SQL names lies on disk before. What is committed meanwhile is in the ne
 
 import datetime as dt
 import json
+import os
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 
@@ -32,7 +34,7 @@ from asr_pipeline.storage.backup_archive import (
 )
 from asr_pipeline.storage.database import reading
 from asr_pipeline.storage.layout import Layout
-from asr_pipeline.storage.tables import recordings
+from asr_pipeline.storage.tables import SHA256_CHARS, recordings
 from asr_pipeline.storage.text import storable
 from asr_pipeline.storage.tree import FileEntry, entries, files_below, size_of
 
@@ -74,9 +76,9 @@ def back_up(
     ):
         archive.add_bytes(HEADER, _header(engine, layout, started))
         _add_dagster(archive, layout, destination.parent, report)
-        _add_database(archive, engine, report)
-        for path, _ in _files(layout, models=models):
-            if not archive.add_file(_member(layout, path), path):
+        late = _Late(engine, layout, last_number=_add_database(archive, engine, report), since=started)
+        for path, entry in _files(layout, models=models):
+            if not late.is_late(path, entry) and not archive.add_file(_member(layout, path), path):
                 report.left_out.append(storable(layout.relative(path)))
         archive.add_bytes(AFTERWARDS, _afterwards(engine, started, report))
         archive.add_manifest()
@@ -152,14 +154,49 @@ def _copy_sqlite(path: Path, copy: Path) -> bool:
     return True
 
 
-def _add_database(archive: ArchiveWriter, engine: Engine, report: BackupReport) -> None:
-    """Add every table, all of one state of the database, and note which originals lie outside."""
+def _add_database(archive: ArchiveWriter, engine: Engine, report: BackupReport) -> int:
+    """Add every table, all of one state of the database, and note which originals lie outside.
+
+    Gives the number of the recording that was registered last.
+    """
     outside = sa.select(recordings.c.source).where(recordings.c.source.startswith("/")).order_by(recordings.c.number)
     with reading(engine) as connection:
         for table in table_rows.columns():
             for number, part in enumerate(table_rows.dump(connection, table)):
                 archive.add_bytes(f"{DATABASE}/{table}/{number:06}.ndjson", part)
         report.outside = [storable(source) for source in connection.execute(outside).scalars()]
+        return connection.execute(sa.select(sa.func.max(recordings.c.number))).scalar() or 0
+
+
+class _Late:
+    """Tells the files of recordings that were registered after the tables were read: no row would name them."""
+
+    def __init__(self, engine: Engine, layout: Layout, *, last_number: int, since: dt.datetime) -> None:
+        self._engine, self._layout, self._last_number = engine, layout, last_number
+        self._since_s = (since - CLOCKS_APART).timestamp()
+        self._is_known = lru_cache(maxsize=1000)(self._look_up)
+
+    def is_late(self, path: Path, entry: "os.DirEntry[str]") -> bool:
+        """Tell whether a file came after the tables were read."""
+        layout = self._layout
+        try:
+            if entry.stat(follow_symlinks=False).st_ctime < self._since_s:
+                return False
+        except FileNotFoundError:
+            return False  # adding it tells
+        if path.is_relative_to(layout.originals):
+            return not self._is_known(recordings.c.sha256, path.name[:SHA256_CHARS])
+        if path.is_relative_to(layout.audio):
+            return not self._is_known(recordings.c.recording_id, path.stem)
+        if path.is_relative_to(layout.results):
+            return not self._is_known(recordings.c.recording_id, path.parent.name)
+        return False
+
+    def _look_up(self, column: "sa.Column[str]", value: str) -> bool:
+        query = sa.select(recordings.c.number).where(column == storable(value))
+        with reading(self._engine) as connection:
+            number = connection.execute(query).scalar()
+        return number is not None and number <= self._last_number
 
 
 def _files(layout: Layout, *, models: bool) -> Iterator[FileEntry]:

@@ -181,6 +181,7 @@ def _translations(connection: Connection, low: int, high: int) -> Iterator[Findi
 
 
 def ranged(*columns: "sa.ColumnElement[Any]", low: int, high: int) -> "sa.Select[*tuple[Any, ...]]":
+    """Select of a range of recordings, in the order of their numbers."""
     return (
         sa.select(*columns)
         .select_from(recordings)
@@ -209,6 +210,7 @@ def counted_rows(
 
 
 def or_zero(column: "sa.ColumnElement[int]") -> "sa.ColumnElement[int]":
+    """Give 0 where there was nothing to count."""
     return sa.func.coalesce(column, 0)
 
 

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.e2e
 
 @pytest.fixture(scope="module")
 def graph() -> dg.AssetsDefinition:
-    (assets,) = build_defs().assets or ()
+    assets = build_defs().resolve_assets_def(Stage.RAW_AUDIO.value)
     assert isinstance(assets, dg.AssetsDefinition)
     return assets
 
