@@ -35,7 +35,7 @@ class House:
 
     def register(self, name: str, *, path: str | None = None) -> str:
         """Store a file's bytes and register it, as the one file of this name or as another of the same bytes."""
-        content = f"the bytes of {name}".encode()
+        content = f"the bytes of {name}".encode("utf-8", "surrogateescape")
         sha256 = hashlib.sha256(content).hexdigest()
         original = self.layout.original_of(sha256, name)
         original.parent.mkdir(parents=True, exist_ok=True)
