@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from asr_pipeline import __version__
-from asr_pipeline.domain.errors import StoreUnavailable
+from asr_pipeline.domain.errors import StorageFull, StoreUnavailable
 from asr_pipeline.storage import migrations, table_rows
 from asr_pipeline.storage.atomic import PARTIAL_PREFIX, atomic_path, partial_file
 from asr_pipeline.storage.backup_archive import (
@@ -42,6 +42,7 @@ CLOCKS_APART = dt.timedelta(hours=1)  # between this machine and the database's
 SQLITE_WAIT_S = 30
 _SQLITE_MAGIC = b"SQLite format 3\0"
 _SQLITE_SIDE_FILES = ("-wal", "-shm", "-journal")
+_NO_ROOM = frozenset({"SQLITE_FULL", "SQLITE_IOERR_WRITE"})
 _LOCK_PREFIX = ".lock-"
 
 
@@ -145,6 +146,13 @@ def _copy_sqlite(path: Path, copy: Path) -> bool:
     except sqlite3.Error as error:
         if not path.exists():
             return False
+        if getattr(error, "sqlite_errorname", None) in _NO_ROOM:
+            raise StorageFull(
+                str(copy.parent),
+                expected=f"room for a copy of {path.name}",
+                found="none",
+                remedy="Free some space or raise the limit, then make the backup again.",
+            ) from error
         raise StoreUnavailable(
             str(path),
             expected="a database that can be copied",
