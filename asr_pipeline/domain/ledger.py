@@ -34,7 +34,7 @@ REPAIRABLE = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One thing that is wrong. `subject` is a recording's id or a path; `stage` is set for a materialization."""
 

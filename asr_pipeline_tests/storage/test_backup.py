@@ -360,3 +360,15 @@ def test_an_error_at_the_last_moment_leaves_everything_as_it_was(
         put_back(house.engine, house.layout.data_dir, tmp_path / "house.tar.gz", force=True)
     assert [row.recording.recording_id for row in house.store.rows()] == [mine]
     assert house.found(deep=True, young_s=-1) == []
+
+
+def test_what_a_killed_restore_left_is_removed_by_the_next(small: House, tmp_path: Path) -> None:
+    save_backup(small, tmp_path / "house.tar.gz")
+    leftover = tmp_path / "target" / f"{PARTIAL_PREFIX}restore-0" / "originals"
+    leftover.mkdir(parents=True)
+    (leftover / "half.wav").write_bytes(b"half")
+    engine = open_database(f"sqlite:///{tmp_path / 'target.db'}")
+    there = put_back(engine, tmp_path / "target", tmp_path / "house.tar.gz")
+    assert there.found(deep=True, young_s=-1) == []
+    assert not leftover.parent.exists()
+    engine.dispose()
