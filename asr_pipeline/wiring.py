@@ -32,8 +32,24 @@ from asr_pipeline.storage.memory import SqlTranslationMemory
 from asr_pipeline.storage.models import ModelStore, starter_dir
 from asr_pipeline.storage.originals import store_original
 from asr_pipeline.storage.records import SqlRecordStore
+from asr_pipeline.storage.verify import Progress, Verification, verify
+from asr_pipeline.storage.verify_files import FileChecks
 
 SPANS_IN_FLIGHT_PER_WORKER = 2  # enough to keep a worker busy; few enough that short recordings get their turn
+
+
+@dataclass(frozen=True)
+class Storage:
+    """Files and database alone: what looking after them needs, also where a model is missing."""
+
+    settings: Settings
+    layout: Layout
+    database: Engine
+    store: SqlRecordStore
+
+    def verify(self, *, deep: bool = False, progress: Progress = lambda *_: None) -> Verification:
+        """Look at every row and every file; `deep` reads the originals again."""
+        return verify(self.database, self.layout, FileChecks(deep=deep, threads=self.settings.workers), progress)
 
 
 @dataclass(frozen=True)
@@ -150,6 +166,19 @@ def open_pipeline(settings: Settings) -> Iterator[Pipeline]:
         yield pipeline
     finally:
         pipeline.close()
+
+
+@contextmanager
+def open_storage(settings: Settings) -> Iterator[Storage]:
+    """Open files and database, without engines."""
+    layout = Layout(settings.data_dir)
+    layout.ensure()
+    database = open_database(settings.sqlalchemy_url)
+    try:
+        upgrade(database)
+        yield Storage(settings, layout, database, SqlRecordStore(database))
+    finally:
+        database.dispose()
 
 
 def _rules(settings: Settings) -> FlowRules:

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from asr_pipeline import __version__
-from asr_pipeline.cli import demo, doctor, glossary, models, process, report, results, settings, up
+from asr_pipeline.cli import backup, demo, doctor, glossary, models, process, report, results, settings, up, verify
 from asr_pipeline.cli.console import errors
 from asr_pipeline.domain.errors import PipelineError
 
@@ -37,6 +37,9 @@ app.add_typer(models.app, name="models")
 app.add_typer(glossary.app, name="glossary")
 app.command("doctor")(doctor.doctor)
 app.command("settings")(settings.settings)
+app.command("verify")(verify.verify)
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - typer's signature

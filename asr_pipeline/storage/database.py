@@ -83,11 +83,11 @@ def upgrade(engine: Engine) -> None:
 
     Raises SettingInvalid where the database was made by a newer version of the program, or is not ours.
     """
-    if _revision(engine) != migrations.HEAD:
+    if revision(engine) != migrations.HEAD:
         migrate(engine, migrations.HEAD)
 
 
-def migrate(engine: Engine, revision: str) -> None:
+def migrate(engine: Engine, wanted: str) -> None:
     """Migrate to a revision, up or down ("base": no tables), in one transaction that others wait for."""
     with _alembic, writing(engine) as connection:
         if engine.dialect.name == "postgresql":
@@ -95,10 +95,10 @@ def migrate(engine: Engine, revision: str) -> None:
         config = Config(attributes={"connection": connection})
         config.set_main_option("script_location", str(Path(migrations.__file__).parent).replace("%", "%%"))
         try:
-            if revision == "base":
-                command.downgrade(config, revision)
+            if wanted == "base":
+                command.downgrade(config, wanted)
             else:
-                command.upgrade(config, revision)
+                command.upgrade(config, wanted)
         except CommandError as error:
             raise SettingInvalid(
                 masked(engine.url),
@@ -108,7 +108,7 @@ def migrate(engine: Engine, revision: str) -> None:
             ) from error
 
 
-def _revision(engine: Engine) -> str | None:
+def revision(engine: Engine) -> str | None:
     """Give the version that the database says it has, None where it has none."""
     try:
         with engine.connect() as connection:
