@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from asr_pipeline import __version__
-from asr_pipeline.cli import demo, doctor, models, process, results, settings, up
+from asr_pipeline.cli import backfill, demo, doctor, importing, models, process, results, retire, settings, up
 from asr_pipeline.cli.console import errors
 from asr_pipeline.domain.errors import PipelineError
 
@@ -26,6 +26,9 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.command("up")(up.up)
 app.command("process")(process.process)
+app.command("import")(importing.import_archive)
+app.command("backfill")(backfill.backfill)
+app.command("retire")(retire.retire)
 app.command("list")(results.list_recordings)
 app.command("show")(results.show)
 app.command("export")(results.export)

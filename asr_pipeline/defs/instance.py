@@ -8,8 +8,10 @@ from pathlib import Path
 
 import dagster as dg
 
+from asr_pipeline.defs.own_process import PROCESS_TAG, this_process
 from asr_pipeline.defs.partitions import recordings
 from asr_pipeline.domain.errors import PipelineError
+from asr_pipeline.domain.stage import Stage
 
 # Tags by which a run says that it takes a contiguous range of partitions; Dagster exports no names for them.
 RANGE_START_TAG = "dagster/asset_partition_range_start"
@@ -46,16 +48,25 @@ def add_partitions(instance: dg.DagsterInstance, recording_ids: Iterable[str]) -
     instance.add_dynamic_partitions(str(recordings.name), list(recording_ids))
 
 
-def run_in_process(job: dg.JobDefinition, instance: dg.DagsterInstance, recording_ids: Sequence[str]) -> None:
+def run_in_process(
+    job: dg.JobDefinition,
+    instance: dg.DagsterInstance,
+    recording_ids: Sequence[str],
+    stages: Sequence[Stage] | None = None,
+) -> None:
     """Run a job over recordings in this process: as a range of partitions where they are one, by keys otherwise.
 
+    `stages` are those of the job's to do, all if None.
     Recordings that fail are in the store with their reasons; only what stops the whole run is raised.
     """
     quiet = {"console": {"config": {"log_level": "CRITICAL"}}}
     tags, config = _partitions(instance.get_dynamic_partitions(str(recordings.name)), recording_ids)
     try:
         job.execute_in_process(
-            instance=instance, tags=tags, run_config={"loggers": quiet, "ops": {STEP: {"config": config}}}
+            instance=instance,
+            tags=tags | {PROCESS_TAG: this_process()},
+            run_config={"loggers": quiet, "ops": {STEP: {"config": config}}},
+            asset_selection=None if stages is None else [dg.AssetKey(stage.value) for stage in stages],
         )
     except dg.Failure:  # how the step ends where some recordings failed
         return

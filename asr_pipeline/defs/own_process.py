@@ -1,0 +1,34 @@
+"""Runs that are executed in a process of the command line: which process, and whether it still lives.
+
+Nobody else watches such a run. Killed, it would look started for good, and its recordings would be left alone.
+"""
+
+import os
+import socket
+from pathlib import Path
+
+import dagster as dg
+
+PROCESS_TAG = "asr_pipeline/process"
+
+
+def this_process() -> str:
+    """Name this process so that no other, later one has the same name: host, id, and when it was started."""
+    return f"{socket.gethostname()}/{os.getpid()}/{_started_at(os.getpid())}"
+
+
+def process_is_gone(run: dg.DagsterRun) -> bool:
+    """Tell whether a run was executed by a process of this host that has ended. False for any other run."""
+    host, _, rest = run.tags.get(PROCESS_TAG, "").partition("/")
+    pid, _, started_at = rest.partition("/")
+    return host == socket.gethostname() and pid.isdigit() and _started_at(int(pid)) != started_at
+
+
+def _started_at(pid: int) -> str:
+    """Give when a process was started, in the kernel's ticks since boot; "" where there is none, or it is a zombie."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+    fields = stat.rpartition(")")[2].split()  # the command's name before it may hold anything
+    return "" if fields[0] in {"Z", "X"} else fields[19]
