@@ -36,9 +36,7 @@ def import_archive(
     in_place: Annotated[
         bool, typer.Option("--in-place", help="Copy nothing: the files stay where they are, and must.")
     ] = False,
-    link: Annotated[
-        bool, typer.Option("--link", help="Hard links instead of copies, on the same file system.")
-    ] = False,
+    link: Annotated[bool, typer.Option("--link", help="Hard links, not copies: on one file system.")] = False,
     run: Annotated[bool, typer.Option("--run", help="Run the backfill of all that is missing at once.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
 ) -> None:
@@ -72,7 +70,7 @@ def import_archive(
         write_json(_as_json(report, listener.failures, elapsed_s))
     else:
         _print(report, failed, elapsed_s)
-        output.print(NEXT if work is None else f"{len(work.outcome.done):,} done.", highlight=False)
+        output.print(NEXT if work is None else f"{len(work.outcome.done):,} done.", highlight=False, soft_wrap=True)
     if work is not None:
         backfill.finish(work)
     if failed:
@@ -153,7 +151,7 @@ def _bars() -> Progress:
 def _print(report: "ImportReport", failed: int, elapsed_s: float) -> None:
     output.print(
         f"{report.new:,} registered, {report.size_bytes / 1e6:,.1f} MB read in {elapsed_s:,.1f} s; "
-        f"{report.known:,} known from before, {report.duplicates:,} with the same bytes as another, {failed:,} refused.",
+        f"{report.known:,} known from before, {report.duplicates:,} with the bytes of another, {failed:,} refused.",
         highlight=False,
         soft_wrap=True,
     )

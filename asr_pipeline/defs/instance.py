@@ -16,6 +16,7 @@ from asr_pipeline.domain.stage import Stage
 # Tags by which a run says that it takes a contiguous range of partitions; Dagster exports no names for them.
 RANGE_START_TAG = "dagster/asset_partition_range_start"
 RANGE_END_TAG = "dagster/asset_partition_range_end"
+MAX_RETRIES_TAG = "dagster/max_retries"  # nobody could start a run again that has no code location
 STEP = "recording_stages"
 
 
@@ -58,18 +59,21 @@ def run_in_process(
 
     `stages` are those of the job's to do, all if None.
     Recordings that fail are in the store with their reasons; only what stops the whole run is raised.
+    Raises KeyboardInterrupt after Ctrl-C: what was committed until then stays.
     """
     quiet = {"console": {"config": {"log_level": "CRITICAL"}}}
     tags, config = _partitions(instance.get_dynamic_partitions(str(recordings.name)), recording_ids)
     try:
         job.execute_in_process(
             instance=instance,
-            tags=tags | {PROCESS_TAG: this_process()},
+            tags=tags | {PROCESS_TAG: this_process(), MAX_RETRIES_TAG: "0"},
             run_config={"loggers": quiet, "ops": {STEP: {"config": config}}},
             asset_selection=None if stages is None else [dg.AssetKey(stage.value) for stage in stages],
         )
     except dg.Failure:  # how the step ends where some recordings failed
         return
+    except dg.DagsterExecutionInterruptedError as error:  # what Dagster makes of Ctrl-C
+        raise KeyboardInterrupt from error
     except dg.DagsterError as error:
         raise _cause(error) from error
 
