@@ -103,7 +103,9 @@ def plan(
 ) -> Backfill:
     """Find what is to be done, in groups that need the same stages."""
     from asr_pipeline.defs.backlog import unfinished  # noqa: PLC0415
+    from asr_pipeline.defs.dead_runs import close_dead_runs  # noqa: PLC0415
 
+    close_dead_runs(instance, pipeline)
     found = _select(pipeline, wanted, since)
     under_way = unfinished(instance)
     free = [redo for redo in found if redo.recording_id not in under_way]
@@ -114,6 +116,7 @@ def run(pipeline: "Pipeline", instance: "DagsterInstance", work: Backfill, wante
     """Run all of it, showing progress, and note what became of each recording."""
     from asr_pipeline.definitions import build_defs  # noqa: PLC0415
     from asr_pipeline.defs.backfill import run_groups  # noqa: PLC0415
+    from asr_pipeline.defs.dead_runs import tell_interrupted  # noqa: PLC0415
 
     started = time.perf_counter()
     with progress_bar() as bar:
@@ -125,6 +128,7 @@ def run(pipeline: "Pipeline", instance: "DagsterInstance", work: Backfill, wante
                 work.outcome.add(pipeline.store.rows(ids))
         except KeyboardInterrupt:
             work.interrupted = True
+            tell_interrupted(instance, pipeline)
     work.outcome.elapsed_s = time.perf_counter() - started
 
 

@@ -72,12 +72,14 @@ def process(
 def process_files(pipeline: "Pipeline", files: Sequence[Path], *, again: bool) -> Outcome:
     """Register files and run what is not done yet through Dagster, showing progress."""
     from asr_pipeline.definitions import build_defs  # noqa: PLC0415
+    from asr_pipeline.defs.dead_runs import close_dead_runs  # noqa: PLC0415
     from asr_pipeline.defs.instance import open_instance, run_in_process  # noqa: PLC0415
     from asr_pipeline.defs.retirement import give_partitions  # noqa: PLC0415
 
     started = time.perf_counter()
     outcome = Outcome()
     with open_instance(pipeline.layout.dagster_home) as instance, progress_bar() as bar:
+        close_dead_runs(instance, pipeline)
         names = _register(pipeline, files, outcome, bar)
         done = {row.recording.recording_id for row in pipeline.store.rows(list(names), state=RecordingState.DONE)}
         todo = [recording_id for recording_id in names if again or recording_id not in done]

@@ -33,6 +33,11 @@ class StagesConfig(dg.Config):
         default_factory=list,
         description="Recordings to work on, in a run that was started without partitions: any set, in one run.",
     )
+    stages: list[str] = Field(
+        default_factory=list,
+        description="With keys: the stages to do, all that are selected if none is named. Such a run takes the whole "
+        "job process_recordings: Dagster can't read what a part of the assets is made from without partitions.",
+    )
 
 
 @dg.multi_asset(
@@ -51,7 +56,8 @@ def recording_stages(
 ) -> Iterator[dg.MaterializeResult[None]]:
     """Stream recordings through the stages that were asked for; each result is logged as soon as it is committed."""
     keys = config.keys or context.partition_keys
-    stages = [Stage(key.to_user_string()) for key in context.selected_asset_keys]
+    selected = [Stage(key.to_user_string()) for key in context.selected_asset_keys]
+    stages = [stage for stage in selected if not config.stages or stage in config.stages]
     run = RunContext(context.run.run_id, root_run_id=context.run.root_run_id or context.run.run_id)
     resume = is_automatic_retry(context.run)
     listener = DagsterListener(

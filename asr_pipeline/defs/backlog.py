@@ -5,23 +5,15 @@ from typing import Any
 import dagster as dg
 
 from asr_pipeline.defs.instance import RANGE_END_TAG, RANGE_START_TAG, STEP
-from asr_pipeline.defs.own_process import process_is_gone
+from asr_pipeline.defs.own_process import UNFINISHED, process_is_gone
 from asr_pipeline.defs.partitions import recordings
 
 PARTITION_TAG = "dagster/partition"  # Dagster's own; it exports no name for it
-_UNFINISHED = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.MANAGED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-]
 
 
 def unfinished(instance: dg.DagsterInstance) -> frozenset[str]:
-    """Give the recordings that runs cover which have not ended. A run whose process was killed is closed first."""
-    runs = [run for run in instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED)) if not _closed(instance, run)]
+    """Give the recordings that runs cover which have not ended. A run whose process was killed covers none."""
+    runs = [run for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)) if not process_is_gone(run)]
     if not runs:
         return frozenset()
     places = {key: place for place, key in enumerate(instance.get_dynamic_partitions(str(recordings.name)))}
@@ -40,11 +32,3 @@ def unfinished(instance: dg.DagsterInstance) -> frozenset[str]:
 def _keys_of(config: Any) -> list[str]:  # noqa: ANN401 - a run's config has any shape
     keys: list[str] = config.get("ops", {}).get(STEP, {}).get("config", {}).get("keys", [])
     return keys
-
-
-def _closed(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
-    """Close a run of the command line whose process is gone. As cancelled: a failed one the daemon would retry."""
-    if not process_is_gone(run):
-        return False
-    instance.report_run_canceled(run, message="The process that executed this run has ended.")
-    return True

@@ -63,12 +63,15 @@ def run_in_process(
     """
     quiet = {"console": {"config": {"log_level": "CRITICAL"}}}
     tags, config = _partitions(instance.get_dynamic_partitions(str(recordings.name)), recording_ids)
+    as_range = RANGE_START_TAG in tags
+    if stages is not None and not as_range:  # why not as a selection: `assets.StagesConfig`
+        config["stages"] = [stage.value for stage in stages]
     try:
         job.execute_in_process(
             instance=instance,
             tags=tags | {PROCESS_TAG: this_process(), MAX_RETRIES_TAG: "0"},
             run_config={"loggers": quiet, "ops": {STEP: {"config": config}}},
-            asset_selection=None if stages is None else [dg.AssetKey(stage.value) for stage in stages],
+            asset_selection=[dg.AssetKey(stage.value) for stage in stages] if stages is not None and as_range else None,
         )
     except dg.Failure:  # how the step ends where some recordings failed
         return
