@@ -122,8 +122,7 @@ class _Listener:
         """Make the partitions of a batch."""
         from asr_pipeline.defs.instance import add_partitions  # noqa: PLC0415
 
-        if recording_ids:
-            add_partitions(self._instance, recording_ids)
+        add_partitions(self._instance, recording_ids)
 
 
 class _CountColumn(MofNCompleteColumn):

@@ -129,7 +129,7 @@ class Importer:
             self._report.known += 1
             self._listener.file_done(size_bytes)
         # Killed between SQL and Dagster, a batch may lack its partitions: they are told again.
-        self._listener.registered([one for one in there if not there[one].retired])
+        self._tell(there.values())
         return [look for look in looks if look not in known]
 
     def _take(self, look: FileLook) -> _Taken:
@@ -169,7 +169,13 @@ class Importer:
                 self._listener.file_done(one.look[1])
             else:
                 self._fail(one.look, one.error)
-        self._listener.registered([row.recording_id for row in after.values() if not row.retired])
+        self._tell(after.values())
+
+    def _tell(self, rows: Iterable["_Present"]) -> None:
+        """Tell of recordings that need a partition."""
+        ids = [row.recording_id for row in rows if not row.retired]
+        if ids:
+            self._listener.registered(ids)
 
     def _fail(self, look: FileLook, error: PipelineError) -> None:
         self._report.failed += 1
