@@ -55,14 +55,17 @@ def test_unfinished_runs_cover_ranges_partitions_and_keys(instance: dg.DagsterIn
     assert unfinished(instance) == {"r0", "r2", "r3", "r4", "r6", "r9"}
 
 
-def test_a_process_is_known_by_more_than_its_id(instance: dg.DagsterInstance) -> None:
+def test_a_process_is_known_by_more_than_its_id() -> None:
     mine = this_process()
-    assert not process_is_gone(started(instance, asr_pipeline__process=mine))
-    assert process_is_gone(started(instance, asr_pipeline__process=name_of_a_process_that_ended()))
-    same_id = "/".join([*mine.split("/")[:2], "1"])
-    assert process_is_gone(started(instance, asr_pipeline__process=same_id))
-    assert not process_is_gone(started(instance, asr_pipeline__process=f"elsewhere/{os.getpid()}/1"))
-    assert not process_is_gone(started(instance))
+
+    def gone(name: str) -> bool:
+        return process_is_gone(dg.DagsterRun("process_recordings", run_id="r", tags={PROCESS_TAG: name}))
+
+    assert not gone(mine)
+    assert gone(name_of_a_process_that_ended())
+    assert gone("/".join([*mine.split("/")[:2], "1"]))
+    assert not gone(f"elsewhere/{os.getpid()}/1")
+    assert not process_is_gone(dg.DagsterRun("process_recordings", run_id="r"))
 
 
 def test_a_dead_run_is_closed_and_holds_nothing_back(instance: dg.DagsterInstance) -> None:
