@@ -2,8 +2,8 @@
 
 python benchmarks/archive_scale.py [--write] [--sizes 100 10000 100000]
 
-All but 50 recordings are registered without files, in SQL and as partitions. 50 memos of 3 s are run through all
-stages three times a size, the sizes in turn, because other programs may be busy; the fastest counts.
+All but 50 recordings are registered, and done, without files: in SQL and as partitions. 50 memos of 3 s are run
+through all stages three times a size, the sizes in turn, because other programs may be busy; the fastest counts.
 """
 
 import argparse
@@ -25,6 +25,7 @@ from pathlib import Path
 
 import dagster as dg
 import soundfile
+import sqlalchemy as sa
 from archive import RATE_HZ, REPOSITORY, machine, samples, write_section
 
 from asr_pipeline.definitions import build_defs
@@ -35,7 +36,9 @@ from asr_pipeline.domain.recording import Recording, recording_id
 from asr_pipeline.domain.results import RecordingResults
 from asr_pipeline.domain.stage import Stage
 from asr_pipeline.settings import load_settings
+from asr_pipeline.storage.database import writing
 from asr_pipeline.storage.importing import Importer, Keeping
+from asr_pipeline.storage.tables import recordings, stage_commits
 from asr_pipeline.wiring import Pipeline, open_pipeline
 
 MEMOS = 50
@@ -52,10 +55,12 @@ class FirstStage(NoProgress):
     """Notes when the first result came."""
 
     at_s: float = 0.0
+    at_cpu_s: float = 0.0
 
     def stage_done(self, stage: Stage, results: RecordingResults) -> None:  # noqa: ARG002 - the port's signature
         """Note it."""
         self.at_s = self.at_s or time.perf_counter()
+        self.at_cpu_s = self.at_cpu_s or time.process_time()
 
 
 class Registered:
@@ -87,6 +92,7 @@ class House:
     instance: dg.DagsterInstance
     memo_ids: list[str]
     start_s: float = float("inf")
+    start_cpu_s: float = float("inf")
     wall_s: float = float("inf")
     cpu_s: float = float("inf")
     plan_s: float = 0.0
@@ -101,6 +107,7 @@ class House:
         self.wall_s = min(self.wall_s, (time.perf_counter() - began_s) / MEMOS)
         self.cpu_s = min(self.cpu_s, (time.process_time() - began_cpu_s) / MEMOS)
         self.start_s = min(self.start_s, first.at_s - began_s)
+        self.start_cpu_s = min(self.start_cpu_s, first.at_cpu_s - began_cpu_s)
 
 
 def memos(folder: Path) -> list[Path]:
@@ -132,10 +139,24 @@ def build(size: int, folder: Path, stack: ExitStack) -> House:
     for batch in synthetic(size - MEMOS):
         pipeline.store.register(batch)
         add_partitions(instance, [one.recording_id for one in batch])
+    _mark_done(pipeline)
     listener = Registered(instance)
     importer: Importer = pipeline.importer(Keeping.IN_PLACE)
     importer.run(memos(folder), listener)  # type: ignore[arg-type]
     return House(size, pipeline, instance, listener.ids)
+
+
+def _mark_done(pipeline: Pipeline) -> None:
+    """Give every recording the commits of all stages, made with what is used today."""
+    made_with = pipeline.made_with()
+    with writing(pipeline.database) as connection:
+        for stage in Stage:
+            values = [sa.literal(text) for text in (stage.value, "none", "none")]
+            moment = sa.literal(dt.datetime.now(dt.UTC), stage_commits.c.committed_at.type)
+            rows = sa.select(recordings.c.number, *values, moment, sa.literal(made_with[stage]))
+            columns = ["recording_number", "stage", "run_id", "root_run_id", "committed_at", "made_with"]
+            connection.execute(sa.insert(stage_commits).from_select(columns, rows))
+        connection.execute(sa.update(recordings).values(state="done"))
 
 
 def page_s(house: House) -> float:
@@ -201,14 +222,15 @@ def main() -> None:
             house.plan_s = time.perf_counter() - began_s
             house.page_s = page_s(house)
         rows = [
-            f"| {house.size:,} | {house.cpu_s * 1000:,.0f} ms | {house.wall_s * 1000:,.0f} ms | {house.start_s:.2f} s "
+            f"| {house.size:,} | {house.cpu_s * 1000:,.0f} ms | {house.wall_s * 1000:,.0f} ms "
+            f"| {house.start_cpu_s:.2f} s | {house.start_s:.2f} s "
             f"| {house.plan_s * 1000:,.0f} ms | {house.page_s:.2f} s |"
             for house in houses
         ]
     text = "\n".join(
         [
-            "| registered | CPU a recording | wall a recording | start to first result | what is stale | asset page |",
-            "|---|---|---|---|---|---|",
+            "| registered | CPU a recording | wall | CPU to the first result | wall | what is stale | asset page |",
+            "|---|---|---|---|---|---|---|",
             *rows,
             "",
             f"{dt.datetime.now(dt.UTC).date()}; {machine()}.",

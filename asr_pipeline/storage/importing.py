@@ -47,7 +47,7 @@ class ImportListener(Protocol):
     """Hears how an import goes, in the thread that runs it."""
 
     def file_done(self, size_bytes: int) -> None:
-        """Hear that a file is through, whatever became of it."""
+        """Hear that a file was read, or is known; it is registered with its batch."""
         ...
 
     def file_failed(self, path: str, error: PipelineError) -> None:
@@ -112,9 +112,14 @@ class Importer:
             for look in self._unknown([_look(path) for path in paths]):
                 pending.append(pool.submit(self._take, look))
                 if len(pending) >= self.workers * FILES_IN_FLIGHT_PER_WORKER:
-                    yield pending.popleft().result()
+                    yield self._next(pending)
         while pending:
-            yield pending.popleft().result()
+            yield self._next(pending)
+
+    def _next(self, pending: deque[Future[_Taken]]) -> _Taken:
+        taken = pending.popleft().result()
+        self._listener.file_done(taken.look[1])
+        return taken
 
     def _unknown(self, looks: Sequence[FileLook]) -> list[FileLook]:
         """Leave out what was registered before and is unchanged; a file that was refused is tried again."""
@@ -166,7 +171,6 @@ class Importer:
         for one in batch:
             if one.error is None:
                 self._report.size_bytes += one.look[1]
-                self._listener.file_done(one.look[1])
             else:
                 self._fail(one.look, one.error)
         self._tell(after.values())
@@ -179,7 +183,6 @@ class Importer:
 
     def _fail(self, look: FileLook, error: PipelineError) -> None:
         self._report.failed += 1
-        self._listener.file_done(look[1])
         self._listener.file_failed(look[0], error)
 
 
