@@ -1,9 +1,9 @@
 """Settings -> engines and stores: the one place where things are put together."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -11,6 +11,8 @@ from stamina.instrumentation import LoggingOnRetryHook, set_on_retry_hooks
 
 from asr_pipeline.domain.arrival import Arrival, Outcome, Way
 from asr_pipeline.domain.recording import Recording
+from asr_pipeline.domain.redo import Redo
+from asr_pipeline.domain.stage import Stage
 from asr_pipeline.domain.translation import SOURCE_LANGUAGE
 from asr_pipeline.engines.argos import ArgosTranslator
 from asr_pipeline.engines.audio import FFmpegDecoder
@@ -22,16 +24,19 @@ from asr_pipeline.ports import FlowListener, RunContext
 from asr_pipeline.settings import Settings
 from asr_pipeline.steps.caption import CaptionRules
 from asr_pipeline.steps.flow import Flow, FlowRules, Tools
+from asr_pipeline.steps.made_with import made_with
 from asr_pipeline.storage.arrivals import SqlArrivals
 from asr_pipeline.storage.atomic import write_text
 from asr_pipeline.storage.database import open_database, upgrade
 from asr_pipeline.storage.faults import masked
 from asr_pipeline.storage.glossary import SqlGlossary
+from asr_pipeline.storage.importing import Importer, Keeping
 from asr_pipeline.storage.layout import Layout
 from asr_pipeline.storage.memory import SqlTranslationMemory
 from asr_pipeline.storage.models import ModelStore, starter_dir
 from asr_pipeline.storage.originals import store_original
 from asr_pipeline.storage.records import SqlRecordStore
+from asr_pipeline.storage.staleness import stale
 from asr_pipeline.storage.verify import Progress, Verification, verify
 from asr_pipeline.storage.verify_files import FileChecks
 
@@ -91,9 +96,28 @@ class Pipeline:
         self.store.register([recording], [arrival])
         return self.store.find_by_sha256(recording.sha256) or recording  # another process may have been first
 
+    def importer(self, keeping: Keeping) -> Importer:
+        """Make what registers an archive."""
+        return Importer(self.layout, self.database, keeping, self.settings.max_size_bytes, self.settings.workers)
+
     def flow(self, listener: FlowListener, run: RunContext) -> Flow:
         """Make a flow for one run."""
-        return Flow(self.tools, self.rules, self.executor, listener, run)
+        return Flow(self.tools, replace(self.rules, made_with=self.made_with()), self.executor, listener, run)
+
+    def stale(self) -> list[Redo]:
+        """Find what would come out differently today. Raises ModelMissing."""
+        return stale(self.database, self.made_with())
+
+    def made_with(self) -> Mapping[Stage, str]:
+        """Say what each stage is made with today. Reads the models' bytes once a process. Raises ModelMissing."""
+        return made_with(
+            self.tools,
+            self.rules,
+            audio=f"channels {self.settings.channels}",
+            detection=f"webrtc aggressiveness {self.settings.vad_aggressiveness}; "
+            f"pause {self.settings.min_pause_ms} ms; padding {self.settings.speech_pad_ms} ms; "
+            f"segment {self.settings.max_segment_s:g} s",
+        )
 
     def preload(self) -> None:
         """Load both models now. Raises ModelMissing."""

@@ -5,9 +5,11 @@ from pathlib import Path
 from rich.markup import escape
 
 from asr_pipeline.cli.console import output
-from asr_pipeline.cli.process import audio_files, process_files, report_failures
+from asr_pipeline.cli.process import process_files
+from asr_pipeline.cli.running import report_failures
 from asr_pipeline.domain.errors import SetupError
 from asr_pipeline.settings import CLONE, load_settings
+from asr_pipeline.storage.searching import audio_files
 
 
 def samples_dir() -> Path:

@@ -11,7 +11,22 @@ from typing import Annotated
 import typer
 
 from asr_pipeline import __version__
-from asr_pipeline.cli import backup, demo, doctor, glossary, models, process, report, results, settings, up, verify
+from asr_pipeline.cli import (
+    backfill,
+    backup,
+    demo,
+    doctor,
+    glossary,
+    importing,
+    models,
+    process,
+    report,
+    results,
+    retire,
+    settings,
+    up,
+    verify,
+)
 from asr_pipeline.cli.console import errors
 from asr_pipeline.domain.errors import PipelineError
 
@@ -28,6 +43,9 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.command("up")(up.up)
 app.command("process")(process.process)
+app.command("import")(importing.import_archive)
+app.command("backfill")(backfill.backfill)
+app.command("retire")(retire.retire)
 app.command("list")(results.list_recordings)
 app.command("show")(results.show)
 app.command("export")(results.export)

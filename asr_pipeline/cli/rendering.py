@@ -13,7 +13,8 @@ from asr_pipeline.storage.atomic import write_text
 from asr_pipeline.storage.documents import transcript_json, transcript_text
 
 if TYPE_CHECKING:
-    from asr_pipeline.cli.process import Format, Outcome
+    from asr_pipeline.cli.process import Format
+    from asr_pipeline.cli.running import Outcome
     from asr_pipeline.wiring import Pipeline
 
 

@@ -10,10 +10,10 @@ import dagster as dg
 from pydantic import Field
 
 from asr_pipeline.defs.checks import CHECKS
-from asr_pipeline.defs.dead_runs import note_process
 from asr_pipeline.defs.failures import failure
 from asr_pipeline.defs.lineage import is_automatic_retry, told_by_earlier_runs
 from asr_pipeline.defs.listener import DagsterListener
+from asr_pipeline.defs.own_process import note_process
 from asr_pipeline.defs.partitions import recordings
 from asr_pipeline.defs.resources import PipelineResource
 from asr_pipeline.defs.specs import SPECS
@@ -33,6 +33,11 @@ class StagesConfig(dg.Config):
     keys: list[str] = Field(
         default_factory=list,
         description="Recordings to work on, in a run that was started without partitions: any set, in one run.",
+    )
+    stages: list[str] = Field(
+        default_factory=list,
+        description="With keys: the stages to do, all that are selected if none is named. Such a run takes the whole "
+        "job process_recordings: Dagster can't read what a part of the assets is made from without partitions.",
     )
 
 
@@ -56,9 +61,10 @@ def recording_stages(
             "Checks judge a result when it is made: materialize the asset that you want to have checked.",
             allow_retries=False,
         )
-    note_process(context.instance, context.run.run_id)
+    note_process(context.instance, context.run)
     keys = config.keys or context.partition_keys
-    stages = [Stage(key.to_user_string()) for key in context.selected_asset_keys]
+    selected = [Stage(key.to_user_string()) for key in context.selected_asset_keys]
+    stages = [stage for stage in selected if not config.stages or stage in config.stages]
     run = RunContext(context.run.run_id, root_run_id=context.run.root_run_id or context.run.run_id)
     resume = is_automatic_retry(context.run)
     listener = DagsterListener(

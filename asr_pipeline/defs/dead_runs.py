@@ -1,47 +1,55 @@
-"""Runs whose process is gone without a word: found by their tag, and failed.
+"""Runs that were cut short: what they committed is told to Dagster, and they are closed.
 
-Dagster's default launcher does not look whether a run's process lives. Left alone, such a run would stay STARTED for
-ever and hold one of the few places for runs.
+A stage is committed in SQL, then told to Dagster. A process that is killed between the two leaves a result that the
+UI does not show; nobody would tell it later, because it is done.
 """
-
-import os
-import socket
-from pathlib import Path
 
 import dagster as dg
 
-PROCESS_TAG = "asr_pipeline/process"
-UNENDED = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+from asr_pipeline.defs.checks import evaluations
+from asr_pipeline.defs.lineage import told_in
+from asr_pipeline.defs.listener import materialization
+from asr_pipeline.defs.own_process import MAX_RETRIES_TAG, PROCESS_TAG, UNFINISHED, process_is_gone, this_process
+from asr_pipeline.domain.results import RecordingResults
+from asr_pipeline.domain.stage import Stage
+from asr_pipeline.ports import RecordStore
 
 
-def note_process(instance: dg.DagsterInstance, run_id: str) -> None:
-    """Note that this process executes a run."""
-    instance.add_run_tags(run_id, {PROCESS_TAG: f"{socket.gethostname()} {os.getpid()} {_started_at(os.getpid())}"})
+def close_dead_runs(instance: dg.DagsterInstance, store: RecordStore) -> None:
+    """Close the runs whose process was killed: as failed, so that the daemon starts them again, where it can."""
+    message = "The process that executed this run has ended."
+    for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)):
+        if process_is_gone(run):
+            tell_committed(instance, store, run)
+            if run.tags.get(MAX_RETRIES_TAG) == "0":
+                instance.report_run_canceled(run, message=message)
+            else:
+                instance.report_run_failed(run, message)
 
 
-def fail_dead_runs(instance: dg.DagsterInstance) -> list[str]:
-    """Fail the runs of this machine whose process is gone; gives their ids. Runs of other machines are left alone."""
-    dead = [
-        run
-        for run in instance.get_runs(dg.RunsFilter(statuses=UNENDED))
-        if (process := run.tags.get(PROCESS_TAG)) is not None and not _may_live(process)
-    ]
-    for run in dead:
-        instance.report_run_failed(run, f"The process that executed this run is gone: {run.tags[PROCESS_TAG]}.")
-    return [run.run_id for run in dead]
+def tell_interrupted(instance: dg.DagsterInstance, store: RecordStore) -> None:
+    """Tell what this process's last run had committed when Ctrl-C stopped it."""
+    for run in instance.get_runs(dg.RunsFilter(tags={PROCESS_TAG: this_process()}), limit=1):
+        tell_committed(instance, store, run)
 
 
-def _may_live(process: str) -> bool:
-    host, pid, started_at = process.rsplit(" ", 2)
-    return host != socket.gethostname() or _started_at(int(pid)) == started_at
+def tell_committed(instance: dg.DagsterInstance, store: RecordStore, run: dg.DagsterRun) -> None:
+    """Tell Dagster of stages that a run has committed but not told."""
+    committed = store.stages_done_in(run.root_run_id or run.run_id)
+    for recording_id, stage in sorted(committed - told_in(instance, run.run_id)):
+        results = _results(store, recording_id)
+        instance.report_runless_asset_event(materialization(stage, results))
+        for evaluation in evaluations(stage, results):
+            instance.report_runless_asset_event(evaluation)
 
 
-def _started_at(pid: int) -> str | None:
-    """Give when a process started, in ticks since the machine's start: its number may be another's by now."""
-    try:
-        described = Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    fields = described.rpartition(")")[2].split()  # the name before may hold anything
-    state, started_at = fields[0], fields[19]
-    return None if state in {"Z", "X"} else started_at
+def _results(store: RecordStore, recording_id: str) -> RecordingResults:
+    done = store.stages_done([recording_id])[recording_id]
+    return RecordingResults(
+        store.recording(recording_id),
+        audio=store.audio(recording_id),
+        segments=store.segments(recording_id) if Stage.SEGMENTS in done else None,
+        transcript=store.transcript(recording_id),
+        translations=store.translations(recording_id) if Stage.TRANSLATIONS in done else None,
+        subtitles=store.subtitles(recording_id) if Stage.SUBTITLES in done else None,
+    )

@@ -9,14 +9,17 @@ from pathlib import Path
 import dagster as dg
 import yaml  # type: ignore[import-untyped]  # Dagster brings it; to name its errors
 
-from asr_pipeline.defs.dead_runs import fail_dead_runs
+from asr_pipeline.defs.own_process import no_retries_but_ours
 from asr_pipeline.defs.partitions import recordings
 from asr_pipeline.domain.errors import PipelineError, SettingInvalid
+from asr_pipeline.domain.stage import Stage
 
 # Tags by which a run says that it takes a contiguous range of partitions; Dagster exports no names for them.
 RANGE_START_TAG = "dagster/asset_partition_range_start"
 RANGE_END_TAG = "dagster/asset_partition_range_end"
 STEP = "recording_stages"
+LOCATION = "asr_pipeline"  # the code location's name in workspace.yaml and pyproject.toml
+REPOSITORY_TAG = ".dagster/repository"  # by it the UI shows a run at its job
 
 
 def prepare_home(home: Path) -> None:
@@ -34,7 +37,7 @@ def prepare_home(home: Path) -> None:
 
 @contextmanager
 def open_instance(home: Path) -> Iterator[dg.DagsterInstance]:
-    """Open the instance in `home`, which is made where it is missing; runs that died in it are failed."""
+    """Open the instance in `home`, which is made where it is missing."""
     prepare_home(home)
     try:
         opened = dg.DagsterInstance.from_config(str(home))
@@ -46,7 +49,6 @@ def open_instance(home: Path) -> Iterator[dg.DagsterInstance]:
             remedy="Mend it, or remove it: a new one is written.",
         ) from error
     with opened as instance:
-        fail_dead_runs(instance)
         yield instance
 
 
@@ -55,20 +57,37 @@ def add_partitions(instance: dg.DagsterInstance, recording_ids: Iterable[str]) -
     instance.add_dynamic_partitions(str(recordings.name), list(recording_ids))
 
 
-def run_in_process(job: dg.JobDefinition, instance: dg.DagsterInstance, recording_ids: Sequence[str]) -> None:
+def run_in_process(
+    job: dg.JobDefinition,
+    instance: dg.DagsterInstance,
+    recording_ids: Sequence[str],
+    stages: Sequence[Stage] | None = None,
+) -> None:
     """Run a job over recordings in this process: as a range of partitions where they are one, by keys otherwise.
 
+    `stages` are those of the job's to do, all if None.
     Recordings that fail are in the store with their reasons; only what stops the whole run is raised.
+    Raises KeyboardInterrupt after Ctrl-C: what was committed until then stays.
     """
     quiet = {"console": {"config": {"log_level": "CRITICAL"}}}
     tags, config = _partitions(instance.get_dynamic_partitions(str(recordings.name)), recording_ids)
+    as_range = RANGE_START_TAG in tags
+    if stages is not None and not as_range:  # why not as a selection: `assets.StagesConfig`
+        config["stages"] = [stage.value for stage in stages]
     try:
         job.execute_in_process(
-            instance=instance, tags=tags, run_config={"loggers": quiet, "ops": {STEP: {"config": config}}}
+            instance=instance,
+            tags={
+                **tags,
+                **no_retries_but_ours(),
+                REPOSITORY_TAG: f"__repository__@{LOCATION}",
+            },
+            run_config={"loggers": quiet, "ops": {STEP: {"config": config}}},
+            asset_selection=[dg.AssetKey(stage.value) for stage in stages] if stages is not None and as_range else None,
         )
     except dg.Failure:  # how the step ends where some recordings failed
         return
-    except dg.DagsterExecutionInterruptedError as error:
+    except dg.DagsterExecutionInterruptedError as error:  # what Dagster makes of Ctrl-C
         raise KeyboardInterrupt from error
     except dg.DagsterError as error:
         raise _cause(error) from error

@@ -23,9 +23,14 @@ def told_by_earlier_runs(instance: dg.DagsterInstance, run: dg.DagsterRun) -> fr
     if group is None:
         return frozenset()
     return frozenset(
+        pair for earlier in group[1] if earlier.run_id != run.run_id for pair in told_in(instance, earlier.run_id)
+    )
+
+
+def told_in(instance: dg.DagsterInstance, run_id: str) -> frozenset[tuple[str, Stage]]:
+    """Give the (recording, stage) pairs whose materialization a run has logged."""
+    return frozenset(
         (materialization.partition, Stage(materialization.asset_key.to_user_string()))
-        for earlier in group[1]
-        if earlier.run_id != run.run_id
-        for entry in instance.all_logs(earlier.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
+        for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
         if (materialization := entry.asset_materialization) is not None and materialization.partition is not None
     )

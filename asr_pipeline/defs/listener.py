@@ -42,14 +42,7 @@ class DagsterListener:
         """Log the materialization and the checks."""
         recording_id = results.recording.recording_id
         if (recording_id, stage) not in self._told:
-            self._context.log_event(
-                dg.AssetMaterialization(
-                    asset_key=stage.value,
-                    partition=recording_id,
-                    metadata=stage_metadata(stage, results),
-                    tags=provenance(stage, results),
-                )
-            )
+            self._context.log_event(materialization(stage, results))
             for evaluation in evaluations(stage, results):
                 self._context.log_event(evaluation)
         self._also.stage_done(stage, results)
@@ -58,6 +51,16 @@ class DagsterListener:
         """Log the reason; the run names all failures again at its end."""
         self._context.log.error("%s stopped at %s: %s", recording_id, stage, error)
         self._also.recording_failed(recording_id, stage, error)
+
+
+def materialization(stage: Stage, results: RecordingResults) -> dg.AssetMaterialization:
+    """Give what Dagster keeps of a stage's result."""
+    return dg.AssetMaterialization(
+        asset_key=stage.value,
+        partition=results.recording.recording_id,
+        metadata=stage_metadata(stage, results),
+        tags=provenance(stage, results),
+    )
 
 
 def provenance(stage: Stage, results: RecordingResults) -> dict[str, str]:

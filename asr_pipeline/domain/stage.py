@@ -1,5 +1,6 @@
 """The five stages that a recording goes through, in their order. Each is an asset."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 
@@ -35,3 +36,12 @@ DEPENDS_ON: dict[Stage, tuple[Stage, ...]] = {
     Stage.TRANSLATIONS: (Stage.TRANSCRIPTS,),
     Stage.SUBTITLES: (Stage.TRANSCRIPTS, Stage.TRANSLATIONS),
 }
+
+
+def with_downstream(stages: Iterable[Stage]) -> frozenset[Stage]:
+    """Give stages and all that is made from them: what must be done anew where these are."""
+    found = set(stages)
+    for stage in Stage:  # in the order of work: a stage stands after all that it is made from
+        if not found.isdisjoint(DEPENDS_ON[stage]):
+            found.add(stage)
+    return frozenset(found)

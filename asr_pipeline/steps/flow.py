@@ -133,7 +133,7 @@ class Flow:
         )
         try:
             asyncio.run(self._all(recording_ids))
-        except ExceptionGroup as group:
+        except BaseExceptionGroup as group:  # an interrupt comes as a BaseException
             raise _first(group) from group
         return self._report
 
@@ -366,7 +366,7 @@ def _internal(recording_id: str, error: Exception) -> InternalError:
     )
 
 
-def _first(group: ExceptionGroup[Exception]) -> Exception:
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     """Give one of the group's errors: they are one cause, met by several recordings."""
     error = group.exceptions[0]
-    return _first(error) if isinstance(error, ExceptionGroup) else error
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error

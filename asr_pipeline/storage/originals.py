@@ -1,4 +1,4 @@
-"""A source file's bytes, copied into the data folder once and known by their hash."""
+"""A source file's bytes, known by their hash: copied into the data folder once, linked there, or left in place."""
 
 import errno
 import hashlib
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from asr_pipeline.domain.errors import LimitExceeded, TransientFailure, UnreadableAudio
+from asr_pipeline.domain.errors import LimitExceeded, SettingInvalid, TransientFailure, UnreadableAudio
 from asr_pipeline.domain.recording import Recording, recording_id
 from asr_pipeline.storage.atomic import partial_file, publish
 from asr_pipeline.storage.layout import Layout
@@ -23,6 +23,7 @@ _KINDS = {
     stat.S_IFBLK: "a device",
 }
 _AWAY = frozenset({errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.ENOTCONN, errno.EHOSTDOWN, errno.EMFILE})
+_CANNOT_LINK = frozenset({errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP})
 
 
 def store_original(
@@ -44,12 +45,15 @@ def store_original(
     name = source.name if name is None else name
     with _readable(source) as file, partial_file(layout.originals) as partial:
         size_bytes = _size_of(source, file, max_bytes)
-        sha256 = _copy_and_hash(source, file, partial)
+        with partial.open("xb") as copy:
+            sha256 = _hash(source, file, copy.write)
+        registered = known(sha256) if known else None
+        if registered and _is_there(registered, layout):
+            return registered
         path = _stored(layout, sha256, size_bytes)
         if path is None:
             path = layout.original_of(sha256, name)
             publish(partial, path)
-    registered = known(sha256) if known else None
     return registered or Recording(
         recording_id=recording_id(name, sha256),
         sha256=sha256,
@@ -57,6 +61,65 @@ def store_original(
         name=name,
         source=layout.relative(path),
     )
+
+
+def link_original(
+    source: Path,
+    layout: Layout,
+    *,
+    max_bytes: int | None = None,
+    known: Callable[[str], Recording | None] | None = None,
+) -> Recording:
+    """Give a source file a second name in `layout.originals`, a hard link, once its bytes have been read and hashed.
+
+    No byte is copied: whoever writes into the source from now on writes into the original too.
+    Raises as `store_original`, and SettingInvalid where the two can't share a file.
+    """
+    with _readable(source) as file, partial_file(layout.originals) as partial:
+        size_bytes = _size_of(source, file, max_bytes)
+        sha256 = _hash(source, file)
+        registered = known(sha256) if known else None
+        if registered and _is_there(registered, layout):
+            return registered
+        path = _stored(layout, sha256, size_bytes)
+        if path is None:
+            path = layout.original_of(sha256, source.name)
+            _link(source, partial, layout)
+            if not os.path.samestat(partial.stat(), os.fstat(file.fileno())):
+                raise _changed(source, "another file of that name")
+            publish(partial, path)
+    return registered or Recording(
+        recording_id(source.name, sha256), sha256, size_bytes, source.name, layout.relative(path)
+    )
+
+
+def original_in_place(source: Path, layout: Layout, *, max_bytes: int | None = None) -> Recording:
+    """Hash a source file that stays where it is: the recording's source is its absolute path. Raises as the others."""
+    with _readable(source) as file:
+        size_bytes = _size_of(source, file, max_bytes)
+        sha256 = _hash(source, file)
+    return Recording(recording_id(source.name, sha256), sha256, size_bytes, source.name, layout.relative(source))
+
+
+def _is_there(registered: Recording, layout: Layout) -> bool:
+    """Tell whether a recording's original lies where it is registered, which may be outside the data folder."""
+    path = layout.source_of(registered)
+    return path.is_file() and path.stat().st_size == registered.size_bytes
+
+
+def _link(source: Path, partial: Path, layout: Layout) -> None:
+    try:
+        partial.hardlink_to(source.resolve())  # a link to a symbolic link would not be the file
+    except OSError as error:
+        if error.errno not in _CANNOT_LINK:
+            raise
+        raise SettingInvalid(
+            str(source),
+            expected=f"a file that can have a second name in {layout.originals}",
+            found=error.strerror or str(error),
+            remedy="Hard links need one file system, and the right to them: import with `--in-place`, or leave out "
+            "`--link` to copy.",
+        ) from error
 
 
 @contextmanager
@@ -130,27 +193,32 @@ def _size_of(source: Path, file: BinaryIO, max_bytes: int | None) -> int:
     return size_bytes
 
 
-def _copy_and_hash(source: Path, file: BinaryIO, partial: Path) -> str:
-    """Copy all bytes, and give their SHA-256. A file that changes meanwhile is a TransientFailure."""
+def _hash(source: Path, file: BinaryIO, also: Callable[[memoryview], object] | None = None) -> str:
+    """Read all bytes and give their SHA-256, each chunk going to `also`. A file that changes is a TransientFailure."""
     before = os.fstat(file.fileno())
     digest = hashlib.sha256()
-    chunk = bytearray(COPY_CHUNK_BYTES)
-    view = memoryview(chunk)
-    copied = 0
-    with partial.open("xb") as copy:
-        while (count := _read(source, file, view)) and copied <= before.st_size:
-            digest.update(view[:count])
-            copy.write(view[:count])
-            copied += count
+    view = memoryview(bytearray(COPY_CHUNK_BYTES))
+    seen = 0
+    while (count := _read(source, file, view)) and seen <= before.st_size:
+        digest.update(view[:count])
+        if also is not None:
+            also(view[:count])
+        seen += count
     after = os.fstat(file.fileno())
-    if (copied, after.st_size, after.st_mtime_ns) != (before.st_size, before.st_size, before.st_mtime_ns):
-        raise TransientFailure(
-            str(source),
-            expected="a file that nobody writes to",
-            found=f"one that changed while it was read (from {before.st_size:,} to {after.st_size:,} bytes)",
-            remedy="It is tried again once whoever writes it is done.",
+    if (seen, after.st_size, after.st_mtime_ns) != (before.st_size, before.st_size, before.st_mtime_ns):
+        raise _changed(
+            source, f"one that changed while it was read (from {before.st_size:,} to {after.st_size:,} bytes)"
         )
     return digest.hexdigest()
+
+
+def _changed(source: Path, found: str) -> TransientFailure:
+    return TransientFailure(
+        str(source),
+        expected="a file that nobody writes to",
+        found=found,
+        remedy="It is tried again once whoever writes it is done.",
+    )
 
 
 def _read(source: Path, file: BinaryIO, view: memoryview) -> int:

@@ -1,7 +1,6 @@
-"""Runs whose process is gone are failed; those of living processes and of other machines are not."""
+"""Runs of processes that are gone: they hold nothing back, and what they committed is told."""
 
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,44 +10,102 @@ import dagster as dg
 import pytest
 
 from asr_pipeline.definitions import build_defs
-from asr_pipeline.defs.dead_runs import PROCESS_TAG, fail_dead_runs, note_process
-from asr_pipeline.defs.instance import open_instance
+from asr_pipeline.defs.backlog import unfinished
+from asr_pipeline.defs.dead_runs import close_dead_runs
+from asr_pipeline.defs.instance import RANGE_END_TAG, RANGE_START_TAG, add_partitions, open_instance, run_in_process
+from asr_pipeline.defs.own_process import PROCESS_TAG, process_is_gone, this_process
+from asr_pipeline.domain.stage import Stage
+from asr_pipeline.settings import load_settings
+from asr_pipeline.wiring import open_pipeline
 
-pytestmark = [pytest.mark.e2e, pytest.mark.fault]
+pytestmark = pytest.mark.e2e
 
 
 @pytest.fixture
-def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
-    with open_instance(tmp_path / "dagster") as opened:
-        yield opened
+def instance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
+    monkeypatch.setenv("ASR_PIPELINE_DATA_DIR", str(tmp_path / "data"))
+    with open_instance(tmp_path / "data" / "dagster") as instance:
+        add_partitions(instance, [f"r{number}" for number in range(10)])
+        yield instance
 
 
-def started_run(instance: dg.DagsterInstance) -> str:
-    run = instance.create_run_for_job(build_defs().resolve_job_def("process_recordings"))
-    instance.report_dagster_event(
-        dg.DagsterEvent(event_type_value=dg.DagsterEventType.RUN_START.value, job_name=run.job_name), run.run_id
+def started(
+    instance: dg.DagsterInstance, status: dg.DagsterRunStatus = dg.DagsterRunStatus.STARTED, **tags: str
+) -> dg.DagsterRun:
+    job = build_defs().resolve_job_def("process_recordings")
+    named = {name.replace("__", "/"): value for name, value in tags.items()}
+    return instance.create_run_for_job(job, status=status, tags=named)
+
+
+def name_of_a_process_that_ended() -> str:
+    code = "from asr_pipeline.defs.own_process import this_process; print(this_process())"
+    return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_unfinished_runs_cover_ranges_partitions_and_keys(instance: dg.DagsterInstance) -> None:
+    assert unfinished(instance) == frozenset()
+    range_tags = {RANGE_START_TAG.replace("/", "__"): "r2", RANGE_END_TAG.replace("/", "__"): "r4"}
+    started(instance, dg.DagsterRunStatus.STARTING, **range_tags)
+    started(instance, dg.DagsterRunStatus.STARTING, dagster__partition="r6")
+    started(instance, dg.DagsterRunStatus.SUCCESS, dagster__partition="r8")
+    instance.create_run_for_job(
+        build_defs().resolve_job_def("process_recordings"),
+        run_config={"ops": {"recording_stages": {"config": {"keys": ["r0", "r9"]}}}},
     )
-    return run.run_id
+    assert unfinished(instance) == {"r0", "r2", "r3", "r4", "r6", "r9"}
 
 
-def status(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRunStatus:
-    run = instance.get_run_by_id(run_id)
-    assert run is not None
-    return run.status
+def test_a_process_is_known_by_more_than_its_id() -> None:
+    mine = this_process()
+
+    def gone(name: str) -> bool:
+        return process_is_gone(dg.DagsterRun("process_recordings", run_id="r", tags={PROCESS_TAG: name}))
+
+    assert not gone(mine)
+    assert gone(name_of_a_process_that_ended())
+    assert gone("/".join([*mine.split("/")[:2], "1"]))
+    assert not gone(f"elsewhere/{os.getpid()}/1")
+    assert not process_is_gone(dg.DagsterRun("process_recordings", run_id="r"))
 
 
-def test_a_run_of_a_killed_process_is_failed(instance: dg.DagsterInstance) -> None:
-    alive, dead, elsewhere, reused = (started_run(instance) for _ in range(4))
-    note_process(instance, alive)
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
-        ticks = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[19]
-        instance.add_run_tags(dead, {PROCESS_TAG: f"{socket.gethostname()} {process.pid} {ticks}"})
-        assert fail_dead_runs(instance) == []
-        process.kill()
-        process.wait()
-    instance.add_run_tags(elsewhere, {PROCESS_TAG: f"another-machine {process.pid} {ticks}"})
-    instance.add_run_tags(reused, {PROCESS_TAG: f"{socket.gethostname()} {os.getpid()} 1"})
-    assert set(fail_dead_runs(instance)) == {dead, reused}
-    assert status(instance, dead) is dg.DagsterRunStatus.FAILURE
-    assert status(instance, alive) is status(instance, elsewhere) is dg.DagsterRunStatus.STARTED
-    assert fail_dead_runs(instance) == []
+def test_a_dead_run_is_closed_and_holds_nothing_back(instance: dg.DagsterInstance) -> None:
+    dead = started(instance, dagster__partition="r1", asr_pipeline__process=name_of_a_process_that_ended())
+    alive = started(instance, dagster__partition="r2", asr_pipeline__process=this_process())
+    assert unfinished(instance) == {"r2"}
+    with open_pipeline(load_settings()) as pipeline:
+        close_dead_runs(instance, pipeline.store)
+    statuses = {run.run_id: run.status for run in instance.get_runs()}
+    assert statuses == {dead.run_id: dg.DagsterRunStatus.CANCELED, alive.run_id: dg.DagsterRunStatus.STARTED}
+
+
+@pytest.mark.engine
+def test_what_a_dead_run_committed_is_told_once(instance: dg.DagsterInstance, samples: Path) -> None:
+    with open_pipeline(load_settings()) as pipeline:
+        recording_id = pipeline.register(samples / "phrases-3.wav").recording_id
+        add_partitions(instance, [recording_id])
+        run_in_process(build_defs().resolve_job_def("process_recordings"), instance, [recording_id])
+        (run,) = instance.get_runs()
+        told = tags_of(instance, recording_id)
+        # As if the process had been killed between SQL and Dagster, in each stage.
+        instance.event_log_storage.delete_events(run.run_id)
+        for stage in Stage:
+            instance.wipe_assets([dg.AssetKey(stage.value)])
+        instance.add_run_tags(run.run_id, {PROCESS_TAG: name_of_a_process_that_ended()})
+        instance.run_storage.handle_run_event(
+            run.run_id,
+            dg.DagsterEvent(dg.DagsterEventType.RUN_START.value, job_name=run.job_name),
+        )
+        for _ in range(2):
+            close_dead_runs(instance, pipeline.store)
+    assert tags_of(instance, recording_id) == told
+
+
+def tags_of(instance: dg.DagsterInstance, recording_id: str) -> dict[Stage, tuple[str, str]]:
+    """Give (partition, data version) of each asset's only materialization."""
+    found = {}
+    for stage in Stage:
+        (record,) = instance.fetch_materializations(dg.AssetKey(stage.value), limit=10).records
+        assert record.asset_materialization is not None
+        assert record.partition_key == recording_id
+        found[stage] = (record.partition_key, (record.asset_materialization.tags or {})["dagster/data_version"])
+    return found

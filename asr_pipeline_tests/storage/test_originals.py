@@ -9,11 +9,11 @@ from typing import BinaryIO
 
 import pytest
 
-from asr_pipeline.domain.errors import LimitExceeded, TransientFailure, UnreadableAudio
+from asr_pipeline.domain.errors import LimitExceeded, SettingInvalid, TransientFailure, UnreadableAudio
 from asr_pipeline.domain.recording import Recording
 from asr_pipeline.storage import originals
 from asr_pipeline.storage.layout import Layout
-from asr_pipeline.storage.originals import store_original
+from asr_pipeline.storage.originals import link_original, original_in_place, store_original
 
 BYTES = b"RIFF" + bytes(range(256)) * 9_000  # more than two chunks
 
@@ -188,3 +188,79 @@ def test_a_file_that_changes_meanwhile(
     with pytest.raises(TransientFailure, match="changed while it was read"):
         store_original(source, layout)
     assert _stored_files(layout) == []
+
+
+def test_a_link_shares_the_bytes_and_is_known_by_their_hash(tmp_path: Path, layout: Layout) -> None:
+    source, alias = tmp_path / "a talk.wav", tmp_path / "alias.wav"
+    source.write_bytes(BYTES)
+    alias.symlink_to(source)
+    recording = link_original(alias, layout)
+    assert recording.sha256 == hashlib.sha256(BYTES).hexdigest()
+    assert recording.name == "alias.wav"
+    assert layout.source_of(recording).samefile(source)
+    assert not layout.source_of(recording).is_symlink()
+    again = link_original(source, layout)
+    assert again.source == recording.source
+    assert len(_stored_files(layout)) == 1
+
+
+def test_a_link_that_is_not_possible_says_what_to_do(
+    tmp_path: Path, layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "a.wav"
+    source.write_bytes(BYTES)
+
+    def other_file_system(*_: object) -> None:
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    monkeypatch.setattr(Path, "hardlink_to", other_file_system)
+    with pytest.raises(SettingInvalid, match=r"a\.wav: .*cross-device.*--in-place"):
+        link_original(source, layout)
+    assert _stored_files(layout) == []
+
+
+def test_a_file_that_was_replaced_while_it_was_read_is_not_linked(
+    tmp_path: Path, layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, other = tmp_path / "a.wav", tmp_path / "b.wav"
+    source.write_bytes(BYTES)
+    other.write_bytes(b"other")
+    stored = originals._stored
+
+    def replaced(*arguments: object) -> Path | None:
+        other.replace(source)
+        return stored(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(originals, "_stored", replaced)
+    with pytest.raises(TransientFailure, match="another file of that name"):
+        link_original(source, layout)
+    assert _stored_files(layout) == []
+
+
+def test_in_place_nothing_is_stored_and_the_source_is_absolute(tmp_path: Path, layout: Layout) -> None:
+    source = tmp_path / "a.wav"
+    source.write_bytes(BYTES)
+    recording = original_in_place(source, layout)
+    assert recording.source == str(source)
+    assert layout.source_of(recording) == source
+    assert recording.sha256 == hashlib.sha256(BYTES).hexdigest()
+    assert not layout.originals.exists()
+    for empty in (tmp_path / "empty.wav", layout.data_dir):
+        empty.parent.mkdir(exist_ok=True)
+        empty.touch()
+        with pytest.raises(UnreadableAudio):
+            original_in_place(empty, layout)
+
+
+def test_bytes_that_are_registered_in_place_are_not_copied(tmp_path: Path, layout: Layout) -> None:
+    source, other = tmp_path / "a.wav", tmp_path / "b.wav"
+    source.write_bytes(BYTES)
+    other.write_bytes(BYTES)
+    registered = original_in_place(source, layout)
+    known = {registered.sha256: registered}.get
+    assert store_original(other, layout, known=known) == registered
+    assert link_original(other, layout, known=known) == registered
+    assert _stored_files(layout) == []
+    source.unlink()  # gone: the bytes are stored, so that they can be found again
+    store_original(other, layout, known=known)
+    assert len(_stored_files(layout)) == 1
