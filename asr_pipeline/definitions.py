@@ -4,14 +4,18 @@ import dagster as dg
 
 from asr_pipeline.defs.assets import recording_stages
 from asr_pipeline.defs.jobs import JOBS, executor
+from asr_pipeline.defs.quarantine import quarantine, quarantine_is_empty
 from asr_pipeline.defs.resources import NoProgress, PipelineResource
+from asr_pipeline.defs.sensors import SENSORS
 
 
 def build_defs(**resources: object) -> dg.Definitions:
     """Give the definitions, with resources by name in place of the default ones."""
     return dg.Definitions(
-        assets=[recording_stages],
+        assets=[recording_stages, quarantine],
+        asset_checks=[quarantine_is_empty],
         jobs=JOBS,
+        sensors=SENSORS,
         resources={"pipeline": PipelineResource(), "progress": NoProgress(), **resources},
         executor=executor,
     )

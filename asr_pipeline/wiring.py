@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from stamina.instrumentation import LoggingOnRetryHook, set_on_retry_hooks
 
 from asr_pipeline.domain.arrival import Arrival, Outcome, Way
-from asr_pipeline.domain.recording import Recording
+from asr_pipeline.domain.recording import Recording, RecordingState
 from asr_pipeline.domain.translation import SOURCE_LANGUAGE
 from asr_pipeline.engines.argos import ArgosTranslator
 from asr_pipeline.engines.audio import FFmpegDecoder
@@ -21,16 +21,74 @@ from asr_pipeline.ports import FlowListener, RunContext
 from asr_pipeline.settings import Settings
 from asr_pipeline.steps.caption import CaptionRules
 from asr_pipeline.steps.flow import Flow, FlowRules, Tools
+from asr_pipeline.steps.ingest import Ingest
+from asr_pipeline.steps.quarantine import QuarantineListener
 from asr_pipeline.storage.arrivals import SqlArrivals
 from asr_pipeline.storage.atomic import write_text
 from asr_pipeline.storage.database import open_database, upgrade
+from asr_pipeline.storage.inbox import InboxFolder
 from asr_pipeline.storage.layout import Layout
 from asr_pipeline.storage.memory import SqlTranslationMemory
 from asr_pipeline.storage.models import ModelStore, starter_dir
 from asr_pipeline.storage.originals import store_original
+from asr_pipeline.storage.quarantine import QuarantineFolder, Reason, refusal, standing
 from asr_pipeline.storage.records import SqlRecordStore
 
 SPANS_IN_FLIGHT_PER_WORKER = 2  # enough to keep a worker busy; few enough that short recordings get their turn
+
+
+@dataclass(frozen=True)
+class Intake:
+    """How files come in, and what becomes of those that can't: no engine, so that a missing model stops none of it."""
+
+    settings: Settings
+    layout: Layout
+    database: Engine
+    store: SqlRecordStore
+    arrivals: SqlArrivals
+    inbox: InboxFolder
+    quarantine: QuarantineFolder
+
+    @property
+    def ingest(self) -> Ingest:
+        """What takes files from the inbox."""
+        return Ingest(self._store_verified, self.store, self.arrivals, self.inbox, self.quarantine)
+
+    def quarantined(self) -> list[Reason]:
+        """Give all refused files and quarantined recordings, oldest first; makes the folder agree with SQL."""
+        rows = self.store.rows(state=RecordingState.QUARANTINED)
+        found = [refusal(self.quarantine, arrival) for arrival in self.arrivals.with_outcome(Outcome.REFUSED)]
+        found += [standing(self.quarantine, row) for row in rows]
+        there = {reason.entry_id for reason in found}
+        gone = [entry_id for entry_id in self.quarantine.ids() if entry_id not in there]
+        for row in self.store.rows(gone):  # of a file that was refused nothing is removed: it may be all there is
+            self.quarantine.remove(row.recording.recording_id)
+        return sorted(found, key=lambda reason: (reason.when, reason.entry_id))
+
+    def _store_verified(self, file: Path, name: str) -> Recording:
+        return store_original(
+            file,
+            self.layout,
+            name=name,
+            max_bytes=self.settings.max_size_bytes,
+            known=self.store.find_by_sha256,
+            verify=True,
+        )
+
+
+@contextmanager
+def open_intake(settings: Settings) -> Iterator[Intake]:
+    """Put together what takes files in, and close it at the end. Raises SetupError, StoreUnavailable."""
+    layout = Layout(settings.data_dir)
+    layout.ensure()
+    inbox = InboxFolder(settings.inbox_dir or layout.inbox, layout, settings.inbox_after)
+    database = open_database(settings.sqlalchemy_url)
+    try:
+        upgrade(database)
+        store, arrivals = SqlRecordStore(database), SqlArrivals(database)
+        yield Intake(settings, layout, database, store, arrivals, inbox, QuarantineFolder(layout))
+    finally:
+        database.dispose()
 
 
 @dataclass(frozen=True)
@@ -73,8 +131,9 @@ class Pipeline:
         return self.store.find_by_sha256(recording.sha256) or recording  # another process may have been first
 
     def flow(self, listener: FlowListener, run: RunContext) -> Flow:
-        """Make a flow for one run."""
-        return Flow(self.tools, self.rules, self.executor, listener, run)
+        """Make a flow for one run; what it can't process is put into quarantine."""
+        keeper = QuarantineListener(self.store, QuarantineFolder(self.layout), also=listener)
+        return Flow(self.tools, self.rules, self.executor, keeper, run)
 
     def preload(self) -> None:
         """Load both models now. Raises ModelMissing."""

@@ -52,7 +52,7 @@ def run_in_process(job: dg.JobDefinition, instance: dg.DagsterInstance, recordin
     Recordings that fail are in the store with their reasons; only what stops the whole run is raised.
     """
     quiet = {"console": {"config": {"log_level": "CRITICAL"}}}
-    tags, config = _partitions(instance.get_dynamic_partitions(str(recordings.name)), recording_ids)
+    tags, config = partitions_of_run(instance.get_dynamic_partitions(str(recordings.name)), recording_ids)
     try:
         job.execute_in_process(
             instance=instance, tags=tags, run_config={"loggers": quiet, "ops": {STEP: {"config": config}}}
@@ -63,7 +63,7 @@ def run_in_process(job: dg.JobDefinition, instance: dg.DagsterInstance, recordin
         raise _cause(error) from error
 
 
-def _partitions(known: Sequence[str], wanted: Sequence[str]) -> tuple[dict[str, str], dict[str, list[str]]]:
+def partitions_of_run(known: Sequence[str], wanted: Sequence[str]) -> tuple[dict[str, str], dict[str, list[str]]]:
     """Give (tags, config) that name the wanted ones among the known, which are in the order of their insertion."""
     places = {key: place for place, key in enumerate(known)}
     ordered = sorted(wanted, key=places.__getitem__)
