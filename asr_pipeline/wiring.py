@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -64,6 +64,23 @@ class Intake:
         for row in self.store.rows(gone):  # of a file that was refused nothing is removed: it may be all there is
             self.quarantine.remove(row.recording.recording_id)
         return sorted(found, key=lambda reason: (reason.when, reason.entry_id))
+
+    def drop(self, reason: Reason) -> None:
+        """Give up a refused file or a recording: counted as dropped from now on, with its reason.
+
+        Its file leaves quarantine; of a recording the original stays. Done in this order, a crash leaves a file to be
+        removed by hand and nothing uncounted.
+        """
+        if reason.recording_id is not None:
+            self.store.drop(reason.recording_id)
+        else:
+            self.arrivals.note(
+                replace(arrival, outcome=Outcome.DROPPED)
+                for arrival in self.arrivals.with_outcome(Outcome.REFUSED)
+                if (arrival.path, arrival.size_bytes, arrival.mtime_ns)
+                == (reason.path, reason.size_bytes, reason.mtime_ns)
+            )
+        self.quarantine.remove(reason.entry_id)
 
     def _store_verified(self, file: Path, name: str) -> Recording:
         return store_original(

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from asr_pipeline import __version__
-from asr_pipeline.cli import demo, doctor, models, process, results, settings, up
+from asr_pipeline.cli import demo, doctor, models, process, quarantine, results, settings, up
 from asr_pipeline.cli.console import errors
 from asr_pipeline.domain.errors import PipelineError
 
@@ -30,6 +30,7 @@ app.command("list")(results.list_recordings)
 app.command("show")(results.show)
 app.command("export")(results.export)
 app.command("status")(results.status)
+app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(models.app, name="models")
 app.command("doctor")(doctor.doctor)
 app.command("settings")(settings.settings)

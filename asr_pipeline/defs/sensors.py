@@ -51,9 +51,9 @@ QUEUED = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED]
 def inbox(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
     """Take files, then ask for a run. What a tick that died has left undone, the next does."""
     try:
-        with open_intake(load_settings()) as intake, only_one(intake.layout.locks / "inbox.lock") as alone:
+        with open_intake(load_settings()) as intake, only_one(intake.inbox.lock_file) as alone:
             if not alone:
-                return dg.SkipReason("Another tick is still taking files.")
+                return dg.SkipReason("Another process is taking files.")
             taken = _take_files(context, intake)
             request, why_not = _next_run(context.instance, intake)
     except TransientFailure as error:

@@ -71,6 +71,8 @@ class Ingest:
 
     def retry(self, file: FoundFile, refused: Arrival) -> Recording:
         """Take a file that was refused, from where it lies now. Raises PipelineError where it is refused again."""
+        if file.refusal is not None:
+            raise file.refusal
         recording = self.store(file.path, Path(refused.path).name)
         self._accept(recording, (refused.path, refused.size_bytes, refused.mtime_ns), refused.way)
         self.inbox.put_away(file, recording.sha256)

@@ -5,6 +5,7 @@ import fcntl
 import os
 import signal
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from asr_pipeline.storage.layout import Layout
 from asr_pipeline.storage.moving import NotMovable, free_name, move, remove, stamp_of
 
 HASH_MARK_CHARS = 12
+LOCK_POLL_S = 0.1
 
 
 @dataclass(slots=True)
@@ -60,6 +62,11 @@ class InboxFolder:
         return found
 
     @property
+    def lock_file(self) -> Path:
+        """The lock by which only one process at a time takes files."""
+        return self._layout.locks / "inbox.lock"
+
+    @property
     def leaves(self) -> bool:
         """Whether files stay in the inbox, whatever becomes of them."""
         return self.after == "leave"
@@ -94,7 +101,7 @@ class InboxFolder:
     def is_unchanged(self, file: FoundFile) -> bool:
         """Tell whether a file is there as it was found."""
         try:
-            now = self._found(file.path, file.name)
+            now = self.found(file.path, file.name)
         except OSError:
             return False
         return now.look == file.look
@@ -131,7 +138,7 @@ class InboxFolder:
                     if path.resolve() != self._data:  # the inbox may be a folder above our own
                         self._look_into_below(path, name, found)
                 else:
-                    found.files.append(self._found(path, name))
+                    found.files.append(self.found(path, name))
             except FileNotFoundError:
                 continue  # taken away meanwhile
 
@@ -143,7 +150,8 @@ class InboxFolder:
         except OSError as error:
             found.closed.append((name, error.strerror or str(error)))
 
-    def _found(self, path: Path, name: str) -> FoundFile:
+    def found(self, path: Path, name: str) -> FoundFile:
+        """Give a file as it lies now, and why it is refused, if it is a link that leads elsewhere. Raises OSError."""
         here = path.lstat()
         if not stat.S_ISLNK(here.st_mode):
             return FoundFile(path, name, here.st_size, here.st_mtime_ns, here.st_ctime)
@@ -194,19 +202,25 @@ def is_open_for_writing(path: Path) -> bool:
 
 
 @contextmanager
-def only_one(lock_file: Path) -> Iterator[bool]:
-    """Hold a lock while the block runs; False where another process, or another thread, holds it."""
+def only_one(lock_file: Path, *, wait_s: float = 0.0) -> Iterator[bool]:
+    """Hold a lock while the block runs; False where another process, or another thread, holds it for `wait_s`."""
     lock_file.parent.mkdir(parents=True, exist_ok=True)
+    deadline_s = time.monotonic() + wait_s
     handle = os.open(lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
+        while not (held := _locked(handle)) and time.monotonic() < deadline_s:
+            time.sleep(LOCK_POLL_S)
+        yield held
     finally:
         os.close(handle)  # gives the lock back
+
+
+def _locked(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _refused_link(path: Path, found: str) -> UnreadableAudio:
