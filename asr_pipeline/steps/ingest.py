@@ -85,6 +85,9 @@ class Ingest:
             if file.refusal is not None:
                 raise file.refusal
             recording = self.store(file.path, file.path.name)
+            if not self.inbox.is_unchanged(file):  # these bytes are not those that the look was of
+                report.waiting[file.name] = _changed(file)
+                return
             self._accept(recording, file.look, Way.INBOX)
         except PermanentFailure as error:
             self._refuse(file, error, report)
@@ -108,8 +111,12 @@ class Ingest:
 
     def _refuse(self, file: FoundFile, error: PermanentFailure, report: IngestReport) -> None:
         if not self.inbox.is_unchanged(file):
-            report.waiting[file.name] = f"{file.path} was changed or taken away while it was read."
+            report.waiting[file.name] = _changed(file)
             return
         self.ledger.note([Arrival(*file.look, Way.INBOX, Outcome.REFUSED, reason=str(error))])
         why_not = self.quarantine.put(file, error, may_move=not self.inbox.leaves)
         report.refused[file.name] = str(error) if why_not is None else f"{error} It stays where it is: {why_not}."
+
+
+def _changed(file: FoundFile) -> str:
+    return f"{file.path} was changed or taken away since it was looked at; it is looked at again."

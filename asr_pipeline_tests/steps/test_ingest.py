@@ -1,0 +1,400 @@
+"""From the inbox to a registered recording: real files and databases, and a crash at each point."""
+
+import hashlib
+import os
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from asr_pipeline.domain.arrival import Outcome
+from asr_pipeline.domain.errors import EngineFailed, PermanentFailure, StorageFull, StoreUnavailable, TransientFailure
+from asr_pipeline.domain.recording import RecordingState
+from asr_pipeline.domain.stage import Stage
+from asr_pipeline.settings import load_settings
+from asr_pipeline.steps.ingest import Ingest, IngestReport
+from asr_pipeline.storage import originals
+from asr_pipeline.storage.arrivals import SqlArrivals
+from asr_pipeline.storage.inbox import InboxFolder
+from asr_pipeline.storage.layout import Layout
+from asr_pipeline.storage.quarantine import QuarantineFolder, refused_id
+from asr_pipeline.storage.records import SqlRecordStore
+from asr_pipeline.wiring import Intake
+from asr_pipeline_tests.storage.samples import RUN
+
+pytestmark = pytest.mark.database
+BYTES = b"RIFF" + bytes(range(256)) * 10
+
+
+class Crash(BaseException):
+    """The process ends here: nothing catches it, as nothing catches `kill -9`."""
+
+
+def crash(*_: object, **__: object) -> None:
+    raise Crash
+
+
+@pytest.fixture
+def make_intake(tmp_path: Path, database: sa.Engine) -> Callable[[str], Intake]:
+    def make(after: str) -> Intake:
+        layout = Layout(tmp_path / "data")
+        layout.ensure()
+        settings = load_settings(data_dir=layout.data_dir, max_size_bytes=1_000_000)
+        inbox = InboxFolder(layout.inbox, layout, after)
+        store, arrivals = SqlRecordStore(database), SqlArrivals(database)
+        return Intake(settings, layout, database, store, arrivals, inbox, QuarantineFolder(layout))
+
+    return make
+
+
+@pytest.fixture
+def intake(make_intake: Callable[[str], Intake]) -> Iterator[Intake]:
+    return make_intake("archive")  # type: ignore[return-value]  # a fixture may also give
+
+
+def drop(intake: Intake, name: str, content: bytes = BYTES) -> Path:
+    path = intake.inbox.folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+def tick(intake: Intake, *, most_s: float = 600) -> IngestReport:
+    files = intake.ingest.sort_out(intake.inbox.look().files)
+    return intake.ingest.take(files, most_s=most_s)
+
+
+def files_below(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def is_taken_once(intake: Intake, name: str, content: bytes = BYTES) -> bool:
+    """Tell whether a file is one recording, one arrival, one original and one file in the archive."""
+    (row,) = intake.store.rows()
+    (arrival,) = intake.arrivals.of_recording(row.recording.recording_id)
+    (original,) = files_below(intake.layout.originals)
+    (archived,) = files_below(intake.layout.archive)
+    sha256 = hashlib.sha256(content).hexdigest()
+    assert files_below(intake.inbox.folder) == []
+    assert files_below(intake.quarantine.folder) == []
+    return (
+        row.recording.sha256 == sha256
+        and original.read_bytes() == archived.read_bytes() == content
+        and arrival.path == str(intake.inbox.folder / name)
+        and archived == intake.layout.archive / name
+        and intake.arrivals.count_by_outcome()[Outcome.ACCEPTED] == 1
+    )
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a b.wav",
+        'it\'s "$(x)".wav',
+        "two\nlines.wav",
+        "سلام 🎧.wav",
+        "x" * 251 + ".wav",
+        os.fsdecode(b"caf\xe9.wav"),
+        "sub/folder/a.wav",
+    ],
+)
+def test_a_file_is_stored_registered_and_archived(intake: Intake, name: str) -> None:
+    drop(intake, name)
+    report = tick(intake)
+    assert list(report.accepted) == [name]
+    assert is_taken_once(intake, name)
+    assert tick(intake) == IngestReport()
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize(
+    "point",
+    [
+        "nothing is read yet",
+        "bytes copied",
+        "bytes published",
+        "bytes verified",
+        "registered",
+        "archive chosen",
+        "archived",
+    ],
+)
+def test_a_crash_at_any_point_is_healed_by_the_next_tick(
+    intake: Intake, monkeypatch: pytest.MonkeyPatch, point: str
+) -> None:
+    drop(intake, "a.wav")
+    with monkeypatch.context() as patched:
+        match point:
+            case "nothing is read yet":
+                patched.setattr(originals, "_copy_and_hash", crash)
+            case "bytes copied":
+                patched.setattr(originals, "publish", crash)
+            case "bytes published":
+                patched.setattr(originals, "_hash_of", crash)
+            case "bytes verified":
+                patched.setattr(SqlRecordStore, "register", crash)
+            case "registered":
+                patched.setattr(InboxFolder, "put_away", crash)
+            case "archive chosen":
+                patched.setattr(Path, "rename", crash)
+            case "archived":
+                put_away = InboxFolder.put_away
+
+                def put_away_then_crash(*given: object) -> None:
+                    put_away(*given)  # type: ignore[arg-type]
+                    raise Crash
+
+                patched.setattr(InboxFolder, "put_away", put_away_then_crash)
+        with pytest.raises(Crash):
+            tick(intake)
+    tick(intake)
+    assert is_taken_once(intake, "a.wav")
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("point", ["noted", "reason written", "moved"])
+def test_a_crash_while_refusing_is_healed(intake: Intake, monkeypatch: pytest.MonkeyPatch, point: str) -> None:
+    path = drop(intake, "empty.wav", b"")
+    with monkeypatch.context() as patched:
+        if point == "noted":
+            patched.setattr(QuarantineFolder, "put", crash)
+        elif point == "reason written":
+            patched.setattr(Path, "rename", crash)
+        else:
+            rename = Path.rename
+
+            def rename_then_crash(source: Path, target: Path) -> None:
+                rename(source, target)
+                raise Crash
+
+            patched.setattr(Path, "rename", rename_then_crash)
+        with pytest.raises(Crash):
+            tick(intake)
+    tick(intake)
+    assert not path.exists()
+    (reason,) = intake.quarantined()
+    assert reason.found == "an empty file"
+    file = intake.quarantine.file_of(reason.entry_id)
+    assert file is not None
+    assert len(files_below(intake.quarantine.folder)) == 2
+    assert intake.arrivals.count_by_outcome() == {Outcome.ACCEPTED: 0, Outcome.REFUSED: 1, Outcome.DROPPED: 0}
+    assert files_below(intake.layout.originals) == []
+
+
+def test_the_same_bytes_are_one_recording_with_all_names(intake: Intake) -> None:
+    for name in ("a.wav", "b.mp3", "sub/a.wav"):
+        drop(intake, name)
+    tick(intake)
+    drop(intake, "late.wav")
+    tick(intake)
+    (row,) = intake.store.rows()
+    paths = [Path(one.path).name for one in intake.arrivals.of_recording(row.recording.recording_id)]
+    assert sorted(paths) == ["a.wav", "a.wav", "b.mp3", "late.wav"]
+    assert len(files_below(intake.layout.originals)) == 1
+    assert len(files_below(intake.layout.archive)) == 4
+    assert files_below(intake.inbox.folder) == []
+
+
+def test_the_same_name_with_new_bytes_is_a_new_recording(intake: Intake) -> None:
+    stamp_ns = 1_700_000_000_000_000_000
+    for content in (b"one" * 100, b"two" * 100):
+        os.utime(drop(intake, "a.wav", content), ns=(stamp_ns, stamp_ns))  # as large, and as old
+        tick(intake)
+    first, second = intake.store.rows()
+    assert first.recording.sha256 != second.recording.sha256
+    assert {path.read_bytes() for path in files_below(intake.layout.archive)} == {b"one" * 100, b"two" * 100}
+
+
+def test_what_is_left_is_not_read_again_until_it_changes(
+    make_intake: Callable[[str], Intake], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    intake = make_intake("leave")
+    path = drop(intake, "a.wav")
+    empty = drop(intake, "empty.wav", b"")
+    report = tick(intake)
+    assert list(report.accepted) == ["a.wav"]
+    assert "left where they are" in report.refused["empty.wav"]
+    with monkeypatch.context() as patched:
+        patched.setattr(Ingest, "_take", crash)
+        assert tick(intake) == IngestReport()
+    assert path.exists()
+    assert empty.exists()
+    path.write_bytes(b"other" * 100)
+    empty.write_bytes(b"no longer empty")
+    assert sorted(tick(intake).accepted) == ["a.wav", "empty.wav"]
+    assert len(intake.store.rows()) == 3
+
+
+def test_deleted_only_after_the_stored_bytes_were_read_back(make_intake: Callable[[str], Intake]) -> None:
+    intake = make_intake("delete")
+    drop(intake, "a.wav")
+    tick(intake)
+    (original,) = files_below(intake.layout.originals)
+    original.write_bytes(b"x" * len(BYTES))  # it goes bad on the disk
+    drop(intake, "again.wav")
+    tick(intake)
+    assert original.read_bytes() == BYTES
+    assert files_below(intake.inbox.folder) == []
+    assert files_below(intake.layout.archive) == []
+
+
+@pytest.mark.fault
+def test_bytes_that_do_not_stay_as_written_leave_the_file(intake: Intake, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = drop(intake, "a.wav")
+    monkeypatch.setattr(originals, "_hash_of", lambda _: "0" * 64)
+    report = tick(intake)
+    assert "Check the disk" in report.waiting["a.wav"]
+    assert path.exists()
+    assert intake.store.rows() == []
+
+
+def test_what_can_not_be_taken_goes_to_quarantine_with_its_reason(intake: Intake, tmp_path: Path) -> None:
+    inbox = intake.inbox.folder
+    (tmp_path / "secret.wav").write_bytes(b"secret")
+    drop(intake, "empty.wav", b"")
+    drop(intake, "large.wav", b"x" * 1_000_001)
+    os.mkfifo(inbox / "pipe.wav")
+    (inbox / "outside.wav").symlink_to(tmp_path / "secret.wav")
+    (inbox / os.fsdecode(b"bro\xe9ken\n.wav")).symlink_to("nowhere")
+    (inbox / "folder.wav").mkdir()
+    drop(intake, "fine.wav")
+    report = tick(intake)
+    assert list(report.accepted) == ["fine.wav"]
+    assert sorted(inbox.iterdir()) == [inbox / "folder.wav"]
+    reasons = {reason.name: reason for reason in intake.quarantined()}
+    assert {name: (reason.kind, reason.found) for name, reason in reasons.items()} == {
+        "empty.wav": ("UnreadableAudio", "an empty file"),
+        "large.wav": ("LimitExceeded", "1,000,001 bytes"),
+        "pipe.wav": ("UnreadableAudio", "a named pipe"),
+        "outside.wav": ("UnreadableAudio", f"a link that leads outside the inbox, to {tmp_path / 'secret.wav'}"),
+        os.fsdecode(b"bro\xe9ken\n.wav"): ("UnreadableAudio", "a link that leads nowhere"),
+    }
+    for reason in reasons.values():
+        file = intake.quarantine.file_of(reason.entry_id)
+        assert file is not None
+        assert file.name == reason.file
+        assert file.name.isascii()
+        assert reason.remedy
+        assert reason.path == str(inbox / reason.name)
+    pipe = intake.quarantine.file_of(reasons["pipe.wav"].entry_id)
+    assert pipe is not None
+    assert stat.S_ISFIFO(pipe.lstat().st_mode)
+    assert tick(intake) == IngestReport()
+    assert intake.arrivals.count_by_outcome() == {Outcome.ACCEPTED: 1, Outcome.REFUSED: 5, Outcome.DROPPED: 0}
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("error", [StorageFull, StoreUnavailable])
+def test_what_would_meet_all_ends_the_tick_and_leaves_everything(
+    intake: Intake, monkeypatch: pytest.MonkeyPatch, error: type[TransientFailure]
+) -> None:
+    for name in ("a.wav", "b.wav"):
+        drop(intake, name, name.encode())
+
+    def fail(*_: object) -> None:
+        raise error("disk", expected="room", found="none", remedy="Make some.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(SqlRecordStore, "register", fail)
+        assert list(tick(intake).waiting) == ["a.wav"]
+    assert len(files_below(intake.inbox.folder)) == 2
+    assert sorted(tick(intake).accepted) == ["a.wav", "b.wav"]
+
+
+@pytest.mark.parametrize("before", [b"", b"other bytes"])
+def test_a_file_that_changes_or_goes_meanwhile_is_left_for_later(intake: Intake, before: bytes) -> None:
+    path = drop(intake, "a.wav", before)
+    gone = drop(intake, "gone.wav", b"")
+    files = intake.inbox.look().files
+    path.write_bytes(BYTES)
+    gone.unlink()
+    report = intake.ingest.take(files, most_s=600)
+    assert sorted(report.waiting) == ["a.wav", "gone.wav"]
+    assert sum(intake.arrivals.count_by_outcome().values()) == 0
+    assert list(tick(intake).accepted) == ["a.wav"]
+    assert is_taken_once(intake, "a.wav")
+
+
+def test_a_tick_ends_when_its_time_is_up_but_takes_one_at_least(intake: Intake) -> None:
+    for number in range(3):
+        drop(intake, f"{number}.wav", b"%d" % number)
+    assert [len(tick(intake, most_s=-1).accepted) for _ in range(4)] == [1, 1, 1, 0]
+
+
+def test_a_dropped_recording_that_is_offered_again_is_in_progress_again(intake: Intake) -> None:
+    drop(intake, "a.wav")
+    tick(intake)
+    (row,) = intake.store.rows()
+    recording_id = row.recording.recording_id
+    error = PermanentFailure("a.wav", expected="audio", found="noise", remedy="Record it again.")
+    intake.store.save_failure(recording_id, Stage.RAW_AUDIO, error, RUN)
+    (reason,) = intake.quarantined()
+    intake.drop(reason)
+    (row,) = intake.store.rows()
+    assert (row.state, row.reason) == (RecordingState.DROPPED, str(error))
+    assert intake.quarantined() == []
+    assert files_below(intake.quarantine.folder) == []
+    drop(intake, "b.wav")
+    tick(intake)
+    (row,) = intake.store.rows()
+    assert (row.state, row.reason, row.failed_stage) == (RecordingState.IN_PROGRESS, None, None)
+
+
+def test_only_what_failed_can_be_dropped(intake: Intake) -> None:
+    drop(intake, "a.wav")
+    tick(intake)
+    (row,) = intake.store.rows()
+    recording_id = row.recording.recording_id
+    assert not intake.store.drop(recording_id)
+    failure = EngineFailed("a.wav", expected="text", found="none", remedy="Again.")
+    intake.store.save_failure(recording_id, Stage.TRANSCRIPTS, failure, RUN)
+    assert intake.store.drop(recording_id)
+    with pytest.raises(KeyError):
+        intake.store.drop("nobody-000000000000")
+
+
+def test_a_refused_file_is_taken_again_once_the_cause_is_mended(intake: Intake) -> None:
+    path = drop(intake, "sub/large.wav", b"x" * 2_000_000)
+    tick(intake)
+    (arrival,) = intake.arrivals.with_outcome(Outcome.REFUSED)
+    entry_id = refused_id(arrival.path, arrival.size_bytes, arrival.mtime_ns)
+    file = intake.quarantine.file_of(entry_id)
+    assert file is not None
+    patient = Intake(
+        load_settings(data_dir=intake.layout.data_dir),
+        intake.layout,
+        intake.database,
+        intake.store,
+        intake.arrivals,
+        intake.inbox,
+        intake.quarantine,
+    )
+    recording = patient.ingest.retry(intake.inbox.found(file, "sub/large.wav"), arrival)
+    assert recording.name == "large.wav"
+    assert files_below(intake.quarantine.folder) == []
+    assert (intake.layout.archive / "sub" / "large.wav").is_file()
+    (again,) = intake.arrivals.of_recording(recording.recording_id)
+    assert again.path == str(path)
+    assert intake.arrivals.count_by_outcome() == {Outcome.ACCEPTED: 1, Outcome.REFUSED: 0, Outcome.DROPPED: 0}
+
+
+def test_a_refused_file_that_is_given_up_is_counted_as_dropped(intake: Intake) -> None:
+    drop(intake, "empty.wav", b"")
+    tick(intake)
+    (reason,) = intake.quarantined()
+    intake.drop(reason)
+    assert files_below(intake.quarantine.folder) == []
+    (arrival,) = intake.arrivals.with_outcome(Outcome.DROPPED)
+    assert "empty" in (arrival.reason or "")
+
+
+def test_a_link_inside_is_taken_with_the_file_that_it_leads_to(intake: Intake) -> None:
+    drop(intake, "z.wav")
+    (intake.inbox.folder / "a link.wav").symlink_to("z.wav")
+    report = tick(intake)
+    assert len(set(report.accepted.values())) == 1
+    assert sorted(report.accepted) == ["a link.wav", "z.wav"]
+    assert list(intake.inbox.folder.iterdir()) == []
+    assert [path.name for path in files_below(intake.layout.archive)] == ["z.wav"]
