@@ -88,7 +88,8 @@ def _take_files(context: dg.SensorEvaluationContext, intake: Intake) -> _Taken:
     for name, reason in report.waiting.items():
         context.log.warning("Left for later: %r: %s", name, reason)
     told = _told(report, left=len(look.files) - len(pending), found=len(pending), closed=look.closed)
-    return _Taken(told, write_cursor(pending, before, now_s))
+    remaining = (file for file in pending if file.name not in report.accepted and file.name not in report.refused)
+    return _Taken(told, write_cursor(remaining, before, now_s))
 
 
 def _complete(files: Sequence[FoundFile], before: Mapping[str, float], now_s: float) -> Iterator[FoundFile]:

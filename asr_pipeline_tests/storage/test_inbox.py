@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -11,7 +12,6 @@ import pytest
 
 from asr_pipeline.domain.errors import SettingInvalid, TransientFailure
 from asr_pipeline.domain.inbox import FoundFile
-from asr_pipeline.storage import moving
 from asr_pipeline.storage.inbox import InboxFolder, is_open_for_writing, only_one
 from asr_pipeline.storage.layout import Layout
 
@@ -108,7 +108,7 @@ def test_links_inside_are_files_and_those_that_lead_elsewhere_are_refused(inbox:
     (outside / "secret.wav").write_bytes(b"secret")
     dropped(inbox, "a.wav")
     (inbox.folder / "folder").mkdir()
-    for link, target in {
+    targets: dict[str, str | Path] = {
         "inside": "a.wav",
         "outside": outside / "secret.wav",
         "broken": "nowhere",
@@ -116,7 +116,8 @@ def test_links_inside_are_files_and_those_that_lead_elsewhere_are_refused(inbox:
         "up": "..",
         "to folder": "folder",
         "to outside folder": outside,
-    }.items():
+    }
+    for link, target in targets.items():
         (inbox.folder / link).symlink_to(target)
     files = {file.name: file for file in inbox.look().files}
     refused = {name: file.refusal.found for name, file in files.items() if file.refusal}
@@ -245,7 +246,7 @@ def test_a_copy_that_differs_leaves_the_file(
     inbox: InboxFolder, layout: Layout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = dropped(inbox, "a.wav")
-    monkeypatch.setattr(moving.shutil, "copyfile", lambda _source, target: Path(target).write_bytes(b"bytez"))
+    monkeypatch.setattr(shutil, "copyfile", lambda _source, target: Path(target).write_bytes(b"bytez"))
     with pytest.raises(TransientFailure):
         inbox.put_away(the_only(inbox), SHA256)
     assert path.read_bytes() == b"bytes"
