@@ -108,4 +108,4 @@ def _configured_keys(run_config: object) -> list[str]:
     value = run_config
     for name in ("ops", STEP, "config", "keys"):
         value = value.get(name) if isinstance(value, Mapping) else None
-    return [key for key in value if isinstance(key, str)] if isinstance(value, Sequence) else []
+    return [key for key in value if isinstance(key, str)] if isinstance(value, list) else []

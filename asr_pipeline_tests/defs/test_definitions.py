@@ -15,9 +15,7 @@ pytestmark = pytest.mark.e2e
 
 @pytest.fixture(scope="module")
 def graph() -> dg.AssetsDefinition:
-    (assets,) = build_defs().assets or ()
-    assert isinstance(assets, dg.AssetsDefinition)
-    return assets
+    return build_defs().resolve_assets_def(Stage.RAW_AUDIO.value)
 
 
 def test_the_assets_are_the_stages(graph: dg.AssetsDefinition) -> None:
@@ -80,3 +78,21 @@ def test_the_definitions_load_without_models_database_or_warnings() -> None:
         "assert not loaded, loaded"
     )
     subprocess.run([sys.executable, "-W", "error", "-c", program], check=True, timeout=120)
+
+
+def test_the_quarantine_is_in_the_catalogue_with_its_check() -> None:
+    defs = build_defs()
+    (spec,) = defs.resolve_assets_def("quarantine").specs
+    assert (spec.group_name, spec.partitions_def) == ("operations", None)
+    assert spec.description
+    assert spec.owners
+    assert spec.kinds
+    names = {key.name for key in defs.resolve_asset_graph().asset_check_keys if key.asset_key == spec.key}
+    assert names == {"quarantine_is_empty"}
+
+
+def test_the_inbox_sensor_runs_by_itself() -> None:
+    sensor = build_defs().resolve_sensor_def("inbox")
+    assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
+    assert sensor.job_name == "process_recordings"
+    assert sensor.description

@@ -161,8 +161,7 @@ def test_materializations_and_checks_tell_what_people_want_to_see(house: House, 
     assert "srt" in str(metadata(Stage.SUBTITLES)["files"])
 
     checks = house.instance.event_log_storage.get_latest_asset_check_execution_by_key
-    (assets,) = build_defs().assets or ()
-    assert isinstance(assets, dg.AssetsDefinition)
+    assets = build_defs().resolve_assets_def(Stage.RAW_AUDIO.value)
     latest = checks([spec.key for spec in assets.check_specs])
     assert len(latest) == len(list(assets.check_specs))
     for key, record in latest.items():
