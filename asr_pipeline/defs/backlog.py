@@ -76,14 +76,15 @@ def run_request(
     instance: dg.DagsterInstance,
     recording_ids: Sequence[str],
     *,
+    run_key: str | None = None,
     job_name: str | None = None,
     tags: Mapping[str, str] | None = None,
 ) -> dg.RunRequest:
     """Ask for one run over recordings: a range of partitions where they are one, a list of keys otherwise.
 
     Partitions that are missing are added at once, in bulk: only then is it known whether they are a range.
-    The run key is the same for the same recordings until such a run has ended: two sensors that ask at once get one
-    run, and what a crashed run left can be asked for again.
+    Where no run key is given it is the same for the same recordings until such a run was made: who asks twice at once
+    gets one run, and what a crashed run left can be asked for again.
     """
     add_partitions(instance, recording_ids)
     known = instance.get_dynamic_partitions(str(recordings.name))
@@ -91,7 +92,7 @@ def run_request(
     batch = hashlib.sha256("\n".join([job_name or "", *sorted(recording_ids)]).encode()).hexdigest()[:16]
     earlier = instance.get_runs_count(dg.RunsFilter(tags={BATCH_TAG: batch}))
     return dg.RunRequest(
-        run_key=f"{batch}-{earlier}",
+        run_key=run_key or f"{batch}-{earlier}",
         job_name=job_name,
         run_config={"ops": {STEP: {"config": config}}} if config["keys"] else {},
         tags={BATCH_TAG: batch, **range_tags, **(tags or {})},

@@ -9,7 +9,7 @@ import pytest
 from asr_pipeline.definitions import build_defs
 from asr_pipeline.defs import backlog
 from asr_pipeline.defs.backlog import run_request, unfinished, waiting
-from asr_pipeline.defs.instance import RANGE_END_TAG, RANGE_START_TAG, add_partitions, open_instance
+from asr_pipeline.defs.instance import RANGE_END_TAG, RANGE_START_TAG, add_partitions
 from asr_pipeline.domain.arrival import Arrival, Outcome, Way
 from asr_pipeline.domain.recording import Recording
 from asr_pipeline.settings import load_settings
@@ -20,8 +20,8 @@ KEYS = [f"r{number}-{number:012x}" for number in range(6)]
 
 
 @pytest.fixture
-def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
-    with open_instance(tmp_path / "dagster") as instance:
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as instance:  # real storages, in memory
         yield instance
 
 
@@ -59,6 +59,7 @@ def test_the_run_key_is_the_same_until_such_a_run_was_made(instance: dg.DagsterI
     first = run_request(instance, KEYS[:2])
     assert run_request(instance, KEYS[1::-1]).run_key == first.run_key
     assert run_request(instance, KEYS[:3]).run_key != first.run_key
+    assert run_request(instance, KEYS[:2], run_key="mine").run_key == "mine"
     start(instance, first)
     assert run_request(instance, KEYS[:2]).run_key != first.run_key
 
