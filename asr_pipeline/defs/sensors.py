@@ -24,6 +24,7 @@ from asr_pipeline.domain.inbox import (
 from asr_pipeline.settings import load_settings
 from asr_pipeline.steps.ingest import IngestReport
 from asr_pipeline.storage.inbox import is_open_for_writing, only_one
+from asr_pipeline.storage.text import storable
 from asr_pipeline.wiring import Intake, open_intake
 
 FILES_A_TICK = 200
@@ -57,7 +58,7 @@ def inbox(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReaso
             taken = _take_files(context, intake)
             request, why_not = _next_run(context.instance, intake)
     except TransientFailure as error:
-        return dg.SkipReason(str(error))
+        return dg.SkipReason(storable(str(error)))
     if request is not None:
         context.log.info("%s", taken.told)
         return dg.SensorResult(run_requests=[request], cursor=taken.cursor)
@@ -82,11 +83,11 @@ def _take_files(context: dg.SensorEvaluationContext, intake: Intake) -> _Taken:
     complete.sort(key=lambda file: not file.is_link)  # while the files that links lead to are still there
     report = intake.ingest.take(complete, most_s=MOST_S_A_TICK)
     for name, recording_id in report.accepted.items():
-        context.log.info("Taken: %r is %s", name, recording_id)
+        context.log.info("Taken: %r is %s", name, recording_id)  # %r: names can be of any bytes
     for name, reason in report.refused.items():
-        context.log.warning("Refused: %r: %s", name, reason)
+        context.log.warning("Refused: %r: %s", name, storable(reason))
     for name, reason in report.waiting.items():
-        context.log.warning("Left for later: %r: %s", name, reason)
+        context.log.warning("Left for later: %r: %s", name, storable(reason))
     told = _told(report, left=len(look.files) - len(pending), found=len(pending), closed=look.closed)
     remaining = (file for file in pending if file.name not in report.accepted and file.name not in report.refused)
     return _Taken(told, write_cursor(remaining, before, now_s))
@@ -149,7 +150,7 @@ def _told(report: IngestReport, *, left: int, found: int, closed: Sequence[tuple
         parts.append(f"{len(report.refused)} refused: {_named(report.refused)}")
     if report.waiting:
         parts.append(f"{len(report.waiting)} left for later: {_named(report.waiting)}")
-    unready = found - len(report.accepted) - len(report.refused) - len(report.waiting)
+    unready = found - len({*report.accepted, *report.refused, *report.waiting})
     if unready:
         parts.append(f"{unready} not yet complete, or for the next tick.")
     if left:
@@ -160,7 +161,9 @@ def _told(report: IngestReport, *, left: int, found: int, closed: Sequence[tuple
 
 
 def _named(reasons: Mapping[str, str]) -> str:
-    shown = "; ".join(f"{name!r}: {reason}" for name, reason in itertools.islice(reasons.items(), NAMED_IN_FULL))
+    shown = "; ".join(
+        f"{name!r}: {storable(reason)}" for name, reason in itertools.islice(reasons.items(), NAMED_IN_FULL)
+    )
     return shown if len(reasons) <= NAMED_IN_FULL else f"{shown} …"
 
 

@@ -55,8 +55,8 @@ class SqlRecordStore:
     def register(self, recordings: Iterable[Recording], arrivals: Iterable[Arrival] = ()) -> None:
         """Add recordings, in order; those whose id or whose bytes are there already stay as they are.
 
-        The arrivals by which they came are noted in the same transaction; a recording that a person had dropped, and
-        that arrives again, is in progress again.
+        The arrivals by which they came are noted in the same transaction. A recording that a person had dropped is in
+        progress again where its file is offered anew; an import that goes over all its files once more is no such wish.
         Raises PermanentFailure where another recording's bytes have the same id: nothing is added then.
         """
         given = {recording.recording_id: recording for recording in recordings}
@@ -67,7 +67,8 @@ class SqlRecordStore:
                 _register(connection, [given[one] for one in ids])
             registered = _as_registered(connection, given, arrivals)
             put_arrivals(connection, registered)
-            revive(connection, sorted({one.recording_id for one in registered if one.recording_id}))
+            offered = {one.recording_id for one in registered if one.recording_id and one.way is not Way.IMPORT}
+            revive(connection, sorted(offered))
 
     def find_by_sha256(self, sha256: str) -> Recording | None:
         """Give the recording that has these bytes."""

@@ -102,6 +102,8 @@ def test_good_ones_are_materialized_and_corrupt_ones_fail_on_every_asset(
     assert run.tags[RANGE_START_TAG] == ids[0]
     assert run.tags[RANGE_END_TAG] == ids[-1]
 
+    assert quarantined(house) == bad
+
     # the cause is mended: retrying that one clears it, on every asset
     mended = house.pipeline.store.recording(ids[2])
     shutil.copy(good[0], house.pipeline.layout.source_of(mended))
@@ -109,6 +111,15 @@ def test_good_ones_are_materialized_and_corrupt_ones_fail_on_every_asset(
     for stage in Stage:
         assert house.status(stage)[ids[2]] == "MATERIALIZED", stage
     assert house.pipeline.store.count_by_state()[RecordingState.QUARANTINED] == 2
+    assert quarantined(house) == bad - {ids[2]}
+
+
+def quarantined(house: House) -> set[str]:
+    """Give what lies in the quarantine folder: each a file and its reason."""
+    names = [path.name for path in house.pipeline.layout.quarantine.iterdir()]
+    reasons = {name.removesuffix(".reason.json") for name in names if name.endswith(".reason.json")}
+    assert len(names) == 2 * len(reasons)
+    return reasons
 
 
 def test_translations_alone_recompute_nothing_upstream(house: House, samples: Path) -> None:

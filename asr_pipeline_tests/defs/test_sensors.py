@@ -15,6 +15,7 @@ from asr_pipeline.defs.backlog import unfinished, waiting
 from asr_pipeline.defs.instance import RANGE_END_TAG, RANGE_START_TAG, open_instance
 from asr_pipeline.defs.quarantine import quarantine, quarantine_is_empty
 from asr_pipeline.domain.arrival import Way
+from asr_pipeline.domain.errors import TransientFailure
 from asr_pipeline.domain.recording import RecordingState
 from asr_pipeline.settings import load_settings
 from asr_pipeline.storage.inbox import only_one
@@ -162,6 +163,34 @@ def test_corrupt_ones_are_quarantined_and_the_others_done(house: House, samples:
     assert isinstance(check, dg.AssetCheckResult)
     assert not check.passed
     assert check.severity is dg.AssetCheckSeverity.WARN
+
+
+def test_names_that_are_no_text_go_all_the_way(house: House, samples: Path) -> None:
+    shutil.copy(samples / "phrases-2.wav", house.inbox / os.fsdecode(b"good \xff\n'\"|.wav"))
+    (house.inbox / os.fsdecode(b"corrupt \xff\n'\"|.wav")).write_bytes(b"RIFF this is no audio")
+    (house.inbox / os.fsdecode(b"empty \xff\n'\"|.wav")).touch()
+    house.tick()
+    (request,) = house.tick().run_requests or []
+    assert house.launch(request).status is dg.DagsterRunStatus.FAILURE
+    counts = house.intake.store.count_by_state()
+    assert (counts[RecordingState.DONE], counts[RecordingState.QUARANTINED]) == (1, 1)
+    assert dg.materialize([quarantine], instance=house.instance).success
+    sensors_say = house.tick().skip_reason
+    assert sensors_say == dg.SkipReason("The inbox is empty.")
+
+
+@pytest.mark.fault
+def test_a_reason_that_holds_such_a_name_can_be_kept(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    (house.inbox / os.fsdecode(b"a \xff.wav")).write_bytes(b"x")
+    house.tick()
+
+    def fail(*_: object, **__: object) -> None:
+        raise TransientFailure(os.fsdecode(b"a \xff.wav"), expected="a disk", found="none", remedy="Wait.")
+
+    monkeypatch.setattr("asr_pipeline.wiring.store_original", fail)
+    told = skipped(house.tick())
+    assert r"a \xff.wav: expected a disk" in told
+    told.encode()
 
 
 def test_only_what_came_through_the_inbox_is_run_by_itself(house: House, samples: Path) -> None:

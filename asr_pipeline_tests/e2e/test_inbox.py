@@ -62,6 +62,7 @@ def taken(tmp_path_factory: pytest.TempPathFactory, samples: Path) -> Path:
     ):
         try:
             wait_until_done(data_dir, process)
+            assert sensor_timeout_s(process) == "300"
         except AssertionError as error:
             error.add_note(str(printed.seek(0) or printed.read()))
             raise
@@ -69,6 +70,14 @@ def taken(tmp_path_factory: pytest.TempPathFactory, samples: Path) -> Path:
             process.send_signal(signal.SIGINT)
             process.wait(180)
     return data_dir
+
+
+def sensor_timeout_s(process: subprocess.Popen[bytes]) -> str | None:
+    """Give how long `dagster dev`, which `up` has started, lets a sensor's tick take."""
+    (child,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    variables = Path(f"/proc/{child}/environ").read_bytes().split(b"\0")
+    environment = dict(variable.decode(errors="replace").partition("=")[::2] for variable in variables)
+    return environment.get("DAGSTER_SENSOR_GRPC_TIMEOUT_SECONDS")
 
 
 def wait_until_done(data_dir: Path, process: subprocess.Popen[bytes]) -> None:

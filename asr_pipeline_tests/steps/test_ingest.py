@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from asr_pipeline.domain.arrival import Outcome
+from asr_pipeline.domain.arrival import Arrival, Outcome, Way
 from asr_pipeline.domain.errors import EngineFailed, PermanentFailure, StorageFull, StoreUnavailable, TransientFailure
 from asr_pipeline.domain.recording import RecordingState
 from asr_pipeline.domain.stage import Stage
@@ -340,6 +340,38 @@ def test_a_dropped_recording_that_is_offered_again_is_in_progress_again(intake: 
     tick(intake)
     (row,) = intake.store.rows()
     assert (row.state, row.reason, row.failed_stage) == (RecordingState.IN_PROGRESS, None, None)
+
+
+def test_listing_makes_the_folder_agree_with_the_database(intake: Intake) -> None:
+    drop(intake, "a.wav")
+    tick(intake)
+    (row,) = intake.store.rows()
+    recording_id = row.recording.recording_id
+    error = PermanentFailure("a.wav", expected="audio", found="noise", remedy="Record it again.")
+    intake.store.save_failure(recording_id, Stage.RAW_AUDIO, error, RUN)  # and the process ends before it is shown
+    (reason,) = intake.quarantined()
+    assert (reason.entry_id, reason.message) == (recording_id, str(error))
+    assert len(files_below(intake.quarantine.folder)) == 2
+    intake.store.drop(recording_id)  # and the process ends before it is taken away
+    assert intake.quarantined() == []
+    assert files_below(intake.quarantine.folder) == []
+    (intake.quarantine.folder / "unknown-0.reason.json").write_text(
+        "{}"
+    )  # of what SQL does not know nothing is removed
+    assert intake.quarantined() == []
+    assert len(files_below(intake.quarantine.folder)) == 1
+
+
+def test_an_import_that_is_repeated_brings_nothing_back(intake: Intake) -> None:
+    drop(intake, "a.wav")
+    tick(intake)
+    (row,) = intake.store.rows()
+    one = row.recording
+    error = PermanentFailure("a.wav", expected="audio", found="noise", remedy="Record it again.")
+    intake.store.save_failure(one.recording_id, Stage.RAW_AUDIO, error, RUN)
+    intake.store.drop(one.recording_id)
+    intake.store.register([one], [Arrival("/archive/a.wav", 1, 1, Way.IMPORT, Outcome.ACCEPTED, one.recording_id)])
+    assert intake.store.rows()[0].state is RecordingState.DROPPED
 
 
 def test_only_what_failed_can_be_dropped(intake: Intake) -> None:
