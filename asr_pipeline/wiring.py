@@ -33,6 +33,7 @@ from asr_pipeline.storage.models import ModelStore, starter_dir
 from asr_pipeline.storage.originals import store_original
 from asr_pipeline.storage.quarantine import QuarantineFolder, Reason, refusal, standing
 from asr_pipeline.storage.records import SqlRecordStore
+from asr_pipeline.storage.verified import store_verified
 
 SPANS_IN_FLIGHT_PER_WORKER = 2  # enough to keep a worker busy; few enough that short recordings get their turn
 
@@ -83,14 +84,8 @@ class Intake:
         self.quarantine.remove(reason.entry_id)
 
     def _store_verified(self, file: Path, name: str) -> Recording:
-        return store_original(
-            file,
-            self.layout,
-            name=name,
-            max_bytes=self.settings.max_size_bytes,
-            known=self.store.find_by_sha256,
-            verify=True,
-        )
+        known = self.store.find_by_sha256
+        return store_verified(file, self.layout, name=name, max_bytes=self.settings.max_size_bytes, known=known)
 
 
 @contextmanager

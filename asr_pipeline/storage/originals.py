@@ -32,14 +32,12 @@ def store_original(
     name: str | None = None,
     max_bytes: int | None = None,
     known: Callable[[str], Recording | None] | None = None,
-    verify: bool = False,
 ) -> Recording:
     """Copy a source file into `layout.originals` in one pass that also hashes it; safe on disk when this returns.
 
     `name` is the name it came with, the file's own if None. `known` (a store's `find_by_sha256`) tells whether these
     bytes are a registered recording: that one is given back, whatever it was called. Bytes that are stored already
-    are not stored again. `verify` reads the stored bytes back and holds them against the hash, for a source that will
-    be removed; stored bytes that have gone bad are replaced.
+    are not stored again.
     Raises UnreadableAudio (not a regular file, no permission, empty, broken link), LimitExceeded (more than
     `max_bytes`), TransientFailure (changed while it was read, or its disk is away), StorageFull.
     """
@@ -48,11 +46,9 @@ def store_original(
         size_bytes = _size_of(source, file, max_bytes)
         sha256 = _copy_and_hash(source, file, partial)
         path = _stored(layout, sha256, size_bytes)
-        if path is None or (verify and _hash_of(path) != sha256):
-            path = path or layout.original_of(sha256, name)
+        if path is None:
+            path = layout.original_of(sha256, name)
             publish(partial, path)
-            if verify and _hash_of(path) != sha256:
-                raise _kept_badly(path)
     registered = known(sha256) if known else None
     return registered or Recording(
         recording_id=recording_id(name, sha256),
@@ -155,24 +151,6 @@ def _copy_and_hash(source: Path, file: BinaryIO, partial: Path) -> str:
             remedy="It is tried again once whoever writes it is done.",
         )
     return digest.hexdigest()
-
-
-def _hash_of(path: Path) -> str:
-    """Read stored bytes back."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise _away(path, error) from error
-
-
-def _kept_badly(path: Path) -> TransientFailure:
-    return TransientFailure(
-        str(path),
-        expected="the bytes that were just written",
-        found="others",
-        remedy="Check the disk of the data folder; the file is left where it was, and tried again.",
-    )
 
 
 def _read(source: Path, file: BinaryIO, view: memoryview) -> int:

@@ -80,8 +80,10 @@ def note_dropped(connection: Connection, number: int) -> bool:
 
 
 def revive(connection: Connection, recording_ids: Sequence[str]) -> None:
-    """Take up again what a person had given up: its file was offered anew."""
+    """Take up again what a person had given up, and what had lost its original: its file was offered anew."""
     for ids in in_chunks(recording_ids):
         dropped = recordings.c.recording_id.in_(ids) & (recordings.c.state == RecordingState.DROPPED.value)
         taken_up = sa.update(recordings).where(dropped)
         connection.execute(taken_up.values(state=RecordingState.IN_PROGRESS.value, **CLEARED))
+        lost = recordings.c.recording_id.in_(ids) & recordings.c.original_removed_at.is_not(None)
+        connection.execute(sa.update(recordings).where(lost).values(original_removed_at=None))

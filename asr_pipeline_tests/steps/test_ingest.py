@@ -1,5 +1,6 @@
 """From the inbox to a registered recording: real files and databases, and a crash at each point."""
 
+import datetime as dt
 import hashlib
 import os
 import stat
@@ -11,16 +12,18 @@ import sqlalchemy as sa
 
 from asr_pipeline.domain.arrival import Arrival, Outcome, Way
 from asr_pipeline.domain.errors import EngineFailed, PermanentFailure, StorageFull, StoreUnavailable, TransientFailure
-from asr_pipeline.domain.recording import RecordingState
+from asr_pipeline.domain.recording import Recording, RecordingState
 from asr_pipeline.domain.stage import Stage
 from asr_pipeline.settings import load_settings
 from asr_pipeline.steps.ingest import Ingest, IngestReport
-from asr_pipeline.storage import originals
+from asr_pipeline.storage import originals, verified
 from asr_pipeline.storage.arrivals import SqlArrivals
+from asr_pipeline.storage.database import reading, writing
 from asr_pipeline.storage.inbox import InboxFolder
 from asr_pipeline.storage.layout import Layout
 from asr_pipeline.storage.quarantine import QuarantineFolder, refused_id
 from asr_pipeline.storage.records import SqlRecordStore
+from asr_pipeline.storage.tables import recordings
 from asr_pipeline.wiring import Intake
 from asr_pipeline_tests.storage.samples import RUN
 
@@ -128,11 +131,11 @@ def test_a_crash_at_any_point_is_healed_by_the_next_tick(
     with monkeypatch.context() as patched:
         match point:
             case "nothing is read yet":
-                patched.setattr(originals, "_copy_and_hash", crash)
+                patched.setattr(originals, "_readable", crash)
             case "bytes copied":
                 patched.setattr(originals, "publish", crash)
             case "bytes published":
-                patched.setattr(originals, "_hash_of", crash)
+                patched.setattr(verified, "_hash_of", crash)
             case "bytes verified":
                 patched.setattr(SqlRecordStore, "register", crash)
             case "registered":
@@ -240,10 +243,40 @@ def test_deleted_only_after_the_stored_bytes_were_read_back(make_intake: Callabl
     assert files_below(intake.layout.archive) == []
 
 
+def test_an_original_that_retention_removed_is_back_when_its_file_comes_again(intake: Intake) -> None:
+    drop(intake, "a.wav")
+    tick(intake)
+    (row,) = intake.store.rows()
+    original = intake.layout.source_of(row.recording)
+    original.unlink()
+    with writing(intake.database) as connection:
+        connection.execute(sa.update(recordings).values(original_removed_at=dt.datetime.now(dt.UTC)))
+    drop(intake, "by another name.mp3")
+    tick(intake)
+    assert files_below(intake.layout.originals) == [original]
+    assert original.read_bytes() == BYTES
+    with reading(intake.database) as connection:
+        assert connection.execute(sa.select(recordings.c.original_removed_at)).scalar() is None
+
+
+def test_an_original_outside_that_has_changed_is_not_touched(intake: Intake, tmp_path: Path) -> None:
+    outside = tmp_path / "outside.wav"
+    outside.write_bytes(b"x" * len(BYTES))
+    sha256 = hashlib.sha256(BYTES).hexdigest()
+    intake.store.register([Recording("r-0123456789ab", sha256, len(BYTES), "outside.wav", str(outside))])
+    path = drop(intake, "a.wav")
+    assert str(outside) in tick(intake).waiting["a.wav"]
+    assert outside.read_bytes() == b"x" * len(BYTES)
+    assert path.exists()
+    outside.write_bytes(BYTES)
+    assert list(tick(intake).accepted) == ["a.wav"]
+    assert not path.exists()
+
+
 @pytest.mark.fault
 def test_bytes_that_do_not_stay_as_written_leave_the_file(intake: Intake, monkeypatch: pytest.MonkeyPatch) -> None:
     path = drop(intake, "a.wav")
-    monkeypatch.setattr(originals, "_hash_of", lambda _: "0" * 64)
+    monkeypatch.setattr(verified, "_hash_of", lambda _: "0" * 64)
     report = tick(intake)
     assert "Check the disk" in report.waiting["a.wav"]
     assert path.exists()
