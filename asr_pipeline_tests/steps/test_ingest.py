@@ -4,6 +4,9 @@ import datetime as dt
 import hashlib
 import os
 import stat
+import subprocess
+import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -463,3 +466,56 @@ def test_a_link_inside_is_taken_with_the_file_that_it_leads_to(intake: Intake) -
     assert sorted(report.accepted) == ["a link.wav", "z.wav"]
     assert list(intake.inbox.folder.iterdir()) == []
     assert [path.name for path in files_below(intake.layout.archive)] == ["z.wav"]
+
+
+AS_NOBODY = """
+import os, sys
+from pathlib import Path
+from asr_pipeline.settings import load_settings
+from asr_pipeline.wiring import open_intake
+
+data_dir, inbox = map(Path, sys.argv[1:])
+settings = load_settings(data_dir=data_dir, inbox_dir=inbox)
+with open_intake(settings):  # what is imported late is imported while it may be read
+    pass
+for folder, _, files in os.walk(data_dir):
+    for path in (folder, *(os.path.join(folder, file) for file in files)):
+        os.chown(path, 65534, 65534)
+os.setgroups([]), os.setgid(65534), os.setuid(65534)
+
+def tick(intake):
+    report = intake.ingest.take(intake.ingest.sort_out(intake.inbox.look().files), most_s=600)
+    print(sorted(report.accepted), sorted(report.refused), sorted(report.waiting))
+    return report
+
+with open_intake(settings) as intake:
+    print(tick(intake).refused["closed.wav"])
+    tick(intake)
+    (inbox / "open.wav").exists() and print("stays")
+    print([reason.found for reason in intake.quarantined()])
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user, who lacks rights")
+def test_what_may_not_be_read_or_moved_is_noted_once() -> None:
+    with tempfile.TemporaryDirectory() as created:  # pytest's own folders are closed to others
+        base = Path(created)
+        base.chmod(0o755)
+        inbox = base / "inbox"
+        inbox.mkdir()
+        (inbox / "open.wav").write_bytes(BYTES)
+        (inbox / "closed.wav").write_bytes(BYTES)
+        (inbox / "closed.wav").chmod(0)
+        finished = subprocess.run(
+            [sys.executable, "-c", AS_NOBODY, base / "data", inbox],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+    assert finished.returncode == 0, finished.stderr
+    first, reason, second, stays, quarantined = finished.stdout.splitlines()
+    assert first == "['open.wav'] ['closed.wav'] []"
+    assert "Permission denied" in reason
+    assert "It stays where it is" in reason
+    assert (second, stays, quarantined) == ("[] [] []", "stays", "['Permission denied']")
