@@ -6,16 +6,20 @@ from asr_pipeline.defs import schedules
 from asr_pipeline.defs.assets import recording_stages
 from asr_pipeline.defs.jobs import JOBS, executor
 from asr_pipeline.defs.operations import ledger
+from asr_pipeline.defs.quarantine import quarantine, quarantine_is_empty
 from asr_pipeline.defs.report import nightly_report
 from asr_pipeline.defs.resources import NoProgress, PipelineResource
+from asr_pipeline.defs.sensors import SENSORS
 
 
 def build_defs(**resources: object) -> dg.Definitions:
     """Give the definitions, with resources by name in place of the default ones."""
     return dg.Definitions(
-        assets=[recording_stages, ledger, nightly_report],
+        assets=[recording_stages, ledger, quarantine, nightly_report],
+        asset_checks=[quarantine_is_empty],
         jobs=[*JOBS, schedules.report_job, schedules.clean_originals],
         schedules=schedules.SCHEDULES,
+        sensors=SENSORS,
         resources={"pipeline": PipelineResource(), "progress": NoProgress(), **resources},
         executor=executor,
     )

@@ -10,6 +10,7 @@ from asr_pipeline.domain.audio import AudioInfo
 from asr_pipeline.domain.cue import Cue
 from asr_pipeline.domain.errors import PipelineError
 from asr_pipeline.domain.glossary import Glossary
+from asr_pipeline.domain.inbox import FoundFile
 from asr_pipeline.domain.recording import Recording, RecordingState
 from asr_pipeline.domain.results import RecordingResults
 from asr_pipeline.domain.segment import Segment, Span
@@ -265,4 +266,79 @@ class FlowListener(Protocol):
 
     def recording_failed(self, recording_id: str, stage: Stage, error: PipelineError) -> None:
         """Hear that a recording stopped at a stage, and that this was committed."""
+        ...
+
+
+class Registry(Protocol):
+    """Where recordings are registered: a part of `RecordStore`."""
+
+    def register(self, recordings: Iterable[Recording], arrivals: Iterable[Arrival] = ()) -> None:
+        """Add recordings and the arrivals by which they came, in one transaction."""
+        ...
+
+
+class Ledger(Protocol):
+    """The ledger of arrivals. Raises StoreUnavailable where the database is away or locked."""
+
+    def note(self, given: Iterable[Arrival]) -> None:
+        """Note arrivals; what became of the same file last stands."""
+        ...
+
+    def known(self, looks: Sequence[tuple[str, int, int]]) -> Mapping[tuple[str, int, int], Arrival]:
+        """Give what became of files, by (path, size, time of change), of those that were offered before."""
+        ...
+
+
+class Inbox(Protocol):
+    """The folder that files are taken from."""
+
+    @property
+    def leaves(self) -> bool:
+        """Whether files stay in the inbox, whatever becomes of them."""
+        ...
+
+    def put_away(self, file: FoundFile, sha256: str) -> str | None:
+        """Archive, delete or leave a file whose bytes are stored; give why it could not be, None where it was.
+
+        Raises TransientFailure where the file changed since it was found, StorageFull.
+        """
+        ...
+
+    def may_empty(self, file: FoundFile) -> bool:
+        """Tell whether files may be moved out of the folder that a file lies in."""
+        ...
+
+    def may_read(self, file: FoundFile) -> bool:
+        """Tell whether a file may be read."""
+        ...
+
+    def is_unchanged(self, file: FoundFile) -> bool:
+        """Tell whether a file is there as it was found."""
+        ...
+
+
+class Quarantine(Protocol):
+    """The folder of what was refused, and of recordings that failed for good."""
+
+    def put(self, file: FoundFile, error: PipelineError, *, may_move: bool) -> str | None:
+        """Keep a refused file with its reason; give why it could not be moved, None where it was.
+
+        Raises TransientFailure where the file changed since it was found, StorageFull.
+        """
+        ...
+
+    def forget(self, path: str, size_bytes: int, mtime_ns: int) -> None:
+        """Remove what is kept of a file that was refused: it has been accepted, or given up."""
+        ...
+
+    def keep_recording(self, recording: Recording, error: PipelineError) -> None:
+        """Show a recording that failed for good, with the reason. Raises StorageFull, SettingInvalid, OSError."""
+        ...
+
+    def has(self, entry_id: str) -> bool:
+        """Tell whether a recording, or a refused file, is kept by this id."""
+        ...
+
+    def remove(self, entry_id: str) -> None:
+        """Remove what is kept by this id."""
         ...

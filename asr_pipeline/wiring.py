@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from stamina.instrumentation import LoggingOnRetryHook, set_on_retry_hooks
 
 from asr_pipeline.domain.arrival import Arrival, Outcome, Way
-from asr_pipeline.domain.recording import Recording
+from asr_pipeline.domain.recording import Recording, RecordingState
 from asr_pipeline.domain.redo import Redo
 from asr_pipeline.domain.stage import Stage
 from asr_pipeline.domain.translation import SOURCE_LANGUAGE
@@ -24,19 +24,24 @@ from asr_pipeline.ports import FlowListener, RunContext
 from asr_pipeline.settings import Settings
 from asr_pipeline.steps.caption import CaptionRules
 from asr_pipeline.steps.flow import Flow, FlowRules, Tools
+from asr_pipeline.steps.ingest import Ingest
 from asr_pipeline.steps.made_with import made_with
+from asr_pipeline.steps.quarantine import QuarantineListener
 from asr_pipeline.storage.arrivals import SqlArrivals
 from asr_pipeline.storage.atomic import write_text
 from asr_pipeline.storage.database import open_database, upgrade
 from asr_pipeline.storage.faults import masked
 from asr_pipeline.storage.glossary import SqlGlossary
 from asr_pipeline.storage.importing import Importer, Keeping
+from asr_pipeline.storage.inbox import InboxFolder
 from asr_pipeline.storage.layout import Layout
 from asr_pipeline.storage.memory import SqlTranslationMemory
 from asr_pipeline.storage.models import ModelStore, starter_dir
 from asr_pipeline.storage.originals import store_original
+from asr_pipeline.storage.quarantine import QuarantineFolder, Reason, refusal, standing
 from asr_pipeline.storage.records import SqlRecordStore
 from asr_pipeline.storage.staleness import stale
+from asr_pipeline.storage.verified import store_verified
 from asr_pipeline.storage.verify import Progress, Verification, verify
 from asr_pipeline.storage.verify_files import FileChecks
 
@@ -51,6 +56,46 @@ class Storage:
     layout: Layout
     database: Engine
     store: SqlRecordStore
+    arrivals: SqlArrivals
+    inbox: InboxFolder
+    quarantine: QuarantineFolder
+
+    @property
+    def ingest(self) -> Ingest:
+        """What takes files from the inbox."""
+        return Ingest(self._store_verified, self.store, self.arrivals, self.inbox, self.quarantine)
+
+    def quarantined(self) -> list[Reason]:
+        """Give all refused files and quarantined recordings, oldest first; makes the folder agree with SQL."""
+        rows = self.store.rows(state=RecordingState.QUARANTINED)
+        found = [refusal(self.quarantine, arrival) for arrival in self.arrivals.with_outcome(Outcome.REFUSED)]
+        found += [standing(self.quarantine, row) for row in rows]
+        there = {reason.entry_id for reason in found}
+        gone = [entry_id for entry_id in self.quarantine.ids() if entry_id not in there]
+        for row in self.store.rows(gone):  # of a file that was refused nothing is removed: it may be all there is
+            self.quarantine.remove(row.recording.recording_id)
+        return sorted(found, key=lambda reason: (reason.when, reason.entry_id))
+
+    def drop(self, reason: Reason) -> None:
+        """Give up a refused file or a recording: counted as dropped from now on, with its reason.
+
+        Its file leaves quarantine; of a recording the original stays. Done in this order, a crash leaves a file to be
+        removed by hand and nothing uncounted.
+        """
+        if reason.recording_id is not None:
+            self.store.drop(reason.recording_id)
+        else:
+            self.arrivals.note(
+                replace(arrival, outcome=Outcome.DROPPED)
+                for arrival in self.arrivals.with_outcome(Outcome.REFUSED)
+                if (arrival.path, arrival.size_bytes, arrival.mtime_ns)
+                == (reason.path, reason.size_bytes, reason.mtime_ns)
+            )
+        self.quarantine.remove(reason.entry_id)
+
+    def _store_verified(self, file: Path, name: str) -> Recording:
+        known = self.store.find_by_sha256
+        return store_verified(file, self.layout, name=name, max_bytes=self.settings.max_size_bytes, known=known)
 
     def verify(self, *, deep: bool = False, progress: Progress = lambda *_: None) -> Verification:
         """Look at every row and every file; `deep` reads the originals again."""
@@ -101,8 +146,9 @@ class Pipeline:
         return Importer(self.layout, self.database, keeping, self.settings.max_size_bytes, self.settings.workers)
 
     def flow(self, listener: FlowListener, run: RunContext) -> Flow:
-        """Make a flow for one run."""
-        return Flow(self.tools, replace(self.rules, made_with=self.made_with()), self.executor, listener, run)
+        """Make a flow for one run; what it can't process is put into quarantine."""
+        keeper = QuarantineListener(self.store, QuarantineFolder(self.layout), also=listener)
+        return Flow(self.tools, replace(self.rules, made_with=self.made_with()), self.executor, keeper, run)
 
     def stale(self) -> list[Redo]:
         """Find what would come out differently today. Raises ModelMissing."""
@@ -194,13 +240,15 @@ def open_pipeline(settings: Settings) -> Iterator[Pipeline]:
 
 @contextmanager
 def open_storage(settings: Settings) -> Iterator[Storage]:
-    """Open files and database, without engines."""
+    """Open files and database, without engines. Raises SetupError, StoreUnavailable."""
     layout = Layout(settings.data_dir)
     layout.ensure()
+    inbox = InboxFolder(settings.inbox_dir or layout.inbox, layout, settings.inbox_after)
     database = open_database(settings.sqlalchemy_url)
     try:
         upgrade(database)
-        yield Storage(settings, layout, database, SqlRecordStore(database))
+        store, arrivals = SqlRecordStore(database), SqlArrivals(database)
+        yield Storage(settings, layout, database, store, arrivals, inbox, QuarantineFolder(layout))
     finally:
         database.dispose()
 

@@ -20,6 +20,7 @@ from asr_pipeline.cli import (
     importing,
     models,
     process,
+    quarantine,
     report,
     results,
     retire,
@@ -51,6 +52,7 @@ app.command("show")(results.show)
 app.command("export")(results.export)
 app.command("status")(results.status)
 app.command("report")(report.report)
+app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(models.app, name="models")
 app.add_typer(glossary.app, name="glossary")
 app.command("doctor")(doctor.doctor)

@@ -17,10 +17,10 @@ def report(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON, 
     Example: `asr-pipeline report --json`
     """
     from asr_pipeline.storage.report import make_report  # noqa: PLC0415 - `--help` should not wait for engines
-    from asr_pipeline.wiring import open_pipeline  # noqa: PLC0415
+    from asr_pipeline.wiring import open_storage  # noqa: PLC0415
 
-    with open_pipeline(load_settings()) as pipeline:
-        made = make_report(pipeline.database, pipeline.layout, dt.datetime.now(dt.UTC))
+    with open_storage(load_settings()) as storage:
+        made = make_report(storage.database, storage.layout, dt.datetime.now(dt.UTC))
     if as_json:
         write_json(asdict(made) | {"days": [asdict(day) | {"date": day.date.isoformat()} for day in made.days]})
         return

@@ -14,6 +14,10 @@ from asr_pipeline.domain.errors import SetupError
 from asr_pipeline.settings import ENVIRONMENT_PREFIX, load_settings
 from asr_pipeline.storage.layout import Layout
 
+# One tick of the inbox may copy and read back a file of many gigabytes. What takes even longer goes on in the code
+# server, and the next tick finds it done.
+SENSOR_TIMEOUT, SENSOR_MAX_S = "DAGSTER_SENSOR_GRPC_TIMEOUT_SECONDS", "300"
+
 
 def up(
     *,
@@ -37,8 +41,12 @@ def up(
     # `dagster dev` warns that `dg dev` supersedes it; that one wants a project of its own, which a wheel is not.
     child = subprocess.Popen(  # noqa: S603 - our own interpreter, no shell
         [sys.executable, "-m", "dagster", "dev", "-m", "asr_pipeline.definitions", "-h", host, "-p", str(port)],
-        env=os.environ
-        | {"DAGSTER_HOME": str(layout.dagster_home), f"{ENVIRONMENT_PREFIX}DATA_DIR": str(settings.data_dir)},
+        env={
+            SENSOR_TIMEOUT: SENSOR_MAX_S,
+            **os.environ,
+            "DAGSTER_HOME": str(layout.dagster_home),
+            f"{ENVIRONMENT_PREFIX}DATA_DIR": str(settings.data_dir),
+        },
         cwd=layout.dagster_home,
     )
     for number in (signal.SIGINT, signal.SIGTERM):

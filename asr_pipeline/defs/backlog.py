@@ -1,34 +1,107 @@
-"""What is under way: recordings that a run which has not ended covers."""
+"""What still has to be run: which recordings wait, which unfinished runs cover, and how a run is asked for."""
 
-from typing import Any
+import hashlib
+import time
+from collections.abc import Iterable, Mapping, Sequence
 
 import dagster as dg
 
-from asr_pipeline.defs.instance import RANGE_END_TAG, RANGE_START_TAG, STEP
+from asr_pipeline.defs.instance import RANGE_END_TAG, RANGE_START_TAG, STEP, add_partitions, partitions_of_run
 from asr_pipeline.defs.own_process import UNFINISHED, process_is_gone
 from asr_pipeline.defs.partitions import recordings
+from asr_pipeline.domain.arrival import Way
+from asr_pipeline.domain.inbox import score
+from asr_pipeline.storage.backlog import Unprocessed
+from asr_pipeline.storage.records import SqlRecordStore
 
-PARTITION_TAG = "dagster/partition"  # Dagster's own; it exports no name for it
+PARTITION_TAG = "dagster/partition"  # of a run of one recording; Dagster exports no name for it
+BATCH_TAG = "asr_pipeline/batch"  # a hash of the recordings that a run was asked for
+NEVER_STARTED_AFTER_S = 900  # a run that was made and not launched for so long never will be: its maker died
 
 
 def unfinished(instance: dg.DagsterInstance) -> frozenset[str]:
-    """Give the recordings that runs cover which have not ended. A run whose process was killed covers none."""
-    runs = [run for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)) if not process_is_gone(run)]
-    if not runs:
-        return frozenset()
-    places = {key: place for place, key in enumerate(instance.get_dynamic_partitions(str(recordings.name)))}
-    keys = list(places)
-    covered: set[str] = set()
+    """Give the recordings that queued or running runs cover, whichever stages those do; a dead run covers none."""
+    records = instance.get_run_records(dg.RunsFilter(statuses=UNFINISHED))
+    return covered(instance, [record.dagster_run for record in records if not _abandoned(record)])
+
+
+def covered(instance: dg.DagsterInstance, runs: Iterable[dg.DagsterRun]) -> frozenset[str]:
+    """Give the recordings that runs cover: ranges in the order of the partitions, keys from their configuration."""
+    found: set[str] = set()
+    ranges: list[tuple[str, str]] = []
     for run in runs:
-        first, last = places.get(run.tags.get(RANGE_START_TAG, "")), places.get(run.tags.get(RANGE_END_TAG, ""))
-        if first is not None and last is not None:
-            covered.update(keys[first : last + 1])
+        if RANGE_START_TAG in run.tags and RANGE_END_TAG in run.tags:
+            ranges.append((run.tags[RANGE_START_TAG], run.tags[RANGE_END_TAG]))
         if PARTITION_TAG in run.tags:
-            covered.add(run.tags[PARTITION_TAG])
-        covered.update(_keys_of(run.run_config))
-    return frozenset(covered)
+            found.add(run.tags[PARTITION_TAG])
+        found.update(_configured_keys(run.run_config))
+    if ranges:
+        known = instance.get_dynamic_partitions(str(recordings.name))
+        places = {key: place for place, key in enumerate(known)}
+        for first, last in ranges:
+            if first in places and last in places:  # else a partition was deleted since: nothing of it can be run
+                found.update(known[places[first] : places[last] + 1])
+    return frozenset(found)
 
 
-def _keys_of(config: Any) -> list[str]:  # noqa: ANN401 - a run's config has any shape
-    keys: list[str] = config.get("ops", {}).get(STEP, {}).get("config", {}).get("keys", [])
-    return keys
+def waiting(
+    store: SqlRecordStore, instance: dg.DagsterInstance, limit: int, ways: Iterable[Way] | None = None
+) -> list[str]:
+    """Give recordings that are in progress and that no unfinished run covers, at most `limit`, most due first.
+
+    `ways`: only those that came so. The runs are asked before the store: what one of them finishes in between is done
+    then, and not asked for again.
+    """
+    return [one.recording_id for one in waiting_rows(store, instance, limit, ways)]
+
+
+def waiting_rows(
+    store: SqlRecordStore, instance: dg.DagsterInstance, limit: int, ways: Iterable[Way] | None = None
+) -> list[Unprocessed]:
+    """Give what `waiting` does, with sizes."""
+    busy = unfinished(instance)
+    rows = [row for row in store.unprocessed(ways) if row.recording_id not in busy]
+    now_s = max((row.registered_at.timestamp() for row in rows), default=0.0)  # any moment orders them alike
+    rows.sort(key=lambda row: -score(row.size_bytes, now_s - row.registered_at.timestamp()))
+    return rows[:limit]
+
+
+def run_request(
+    instance: dg.DagsterInstance,
+    recording_ids: Sequence[str],
+    *,
+    run_key: str | None = None,
+    job_name: str | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> dg.RunRequest:
+    """Ask for one run over recordings: a range of partitions where they are one, a list of keys otherwise.
+
+    Partitions that are missing are added at once, in bulk: only then is it known whether they are a range.
+    Where no run key is given it is the same for the same recordings until such a run was made: who asks twice at once
+    gets one run, and what a crashed run left can be asked for again.
+    """
+    add_partitions(instance, recording_ids)
+    known = instance.get_dynamic_partitions(str(recordings.name))
+    range_tags, config = partitions_of_run(known, recording_ids)
+    batch = hashlib.sha256("\n".join([job_name or "", *sorted(recording_ids)]).encode()).hexdigest()[:16]
+    earlier = instance.get_runs_count(dg.RunsFilter(tags={BATCH_TAG: batch}))
+    return dg.RunRequest(
+        run_key=run_key or f"{batch}-{earlier}",
+        job_name=job_name,
+        run_config={"ops": {STEP: {"config": config}}} if config["keys"] else {},
+        tags={BATCH_TAG: batch, **range_tags, **(tags or {})},
+    )
+
+
+def _abandoned(record: dg.RunRecord) -> bool:
+    age_s = time.time() - record.create_timestamp.timestamp()
+    never_started = record.dagster_run.status is dg.DagsterRunStatus.NOT_STARTED and age_s > NEVER_STARTED_AFTER_S
+    return never_started or process_is_gone(record.dagster_run)
+
+
+def _configured_keys(run_config: object) -> list[str]:
+    """Give the keys in a run's configuration, which a person may have written."""
+    value = run_config
+    for name in ("ops", STEP, "config", "keys"):
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return [key for key in value if isinstance(key, str)] if isinstance(value, list) else []

@@ -70,7 +70,7 @@ def run_in_process(
     Raises KeyboardInterrupt after Ctrl-C: what was committed until then stays.
     """
     quiet = {"console": {"config": {"log_level": "CRITICAL"}}}
-    tags, config = _partitions(instance.get_dynamic_partitions(str(recordings.name)), recording_ids)
+    tags, config = partitions_of_run(instance.get_dynamic_partitions(str(recordings.name)), recording_ids)
     as_range = RANGE_START_TAG in tags
     if stages is not None and not as_range:  # why not as a selection: `assets.StagesConfig`
         config["stages"] = [stage.value for stage in stages]
@@ -93,7 +93,7 @@ def run_in_process(
         raise _cause(error) from error
 
 
-def _partitions(known: Sequence[str], wanted: Sequence[str]) -> tuple[dict[str, str], dict[str, list[str]]]:
+def partitions_of_run(known: Sequence[str], wanted: Sequence[str]) -> tuple[dict[str, str], dict[str, list[str]]]:
     """Give (tags, config) that name the wanted ones among the known, which are in the order of their insertion."""
     places = {key: place for place, key in enumerate(known)}
     ordered = sorted(wanted, key=places.__getitem__)

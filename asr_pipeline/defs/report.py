@@ -10,7 +10,7 @@ from asr_pipeline.domain.recording import RecordingState
 from asr_pipeline.engines.pictures import trend_png
 from asr_pipeline.settings import load_settings
 from asr_pipeline.storage.report import TREND_DAYS, Report, make_report
-from asr_pipeline.wiring import open_pipeline
+from asr_pipeline.wiring import open_storage
 
 GROUP = "operations"
 OWNERS = ["team:speech"]
@@ -28,8 +28,8 @@ LOW_DISK_BYTES = 2 * 2**30
 )
 def nightly_report(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster reads it as one output, checks aside
     """Count, and tell."""
-    with open_pipeline(load_settings()) as pipeline:
-        report = make_report(pipeline.database, pipeline.layout, dt.datetime.now(dt.UTC))
+    with open_storage(load_settings()) as storage:
+        report = make_report(storage.database, storage.layout, dt.datetime.now(dt.UTC))
     context.log.info("%s", ", ".join(f"{count:,} {state}" for state, count in report.states.items()))
     return dg.MaterializeResult(
         metadata=report_metadata(report),

@@ -6,11 +6,13 @@ import dagster as dg
 
 from asr_pipeline.defs import backlog
 from asr_pipeline.defs.jobs import executor, process_recordings
+from asr_pipeline.defs.operations import ledger
+from asr_pipeline.defs.quarantine import quarantine
 from asr_pipeline.defs.report import nightly_report
 from asr_pipeline.settings import load_settings
 from asr_pipeline.storage.retention import remove_old_originals
 from asr_pipeline.storage.retries import due_for_retry
-from asr_pipeline.wiring import open_pipeline
+from asr_pipeline.wiring import open_storage
 
 RETRIES_AT_ONCE = 200
 
@@ -24,8 +26,8 @@ RETRIES_AT_ONCE = 200
 def retry_failed(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
     """Request one run for the failed recordings that are due and that no run works on."""
     now = dt.datetime.now(dt.UTC)
-    with open_pipeline(load_settings()) as pipeline:
-        due = due_for_retry(pipeline.database, now)
+    with open_storage(load_settings()) as storage:
+        due = due_for_retry(storage.database, now)
     busy = backlog.unfinished(context.instance)
     ids = [recording_id for recording_id in due if recording_id not in busy][:RETRIES_AT_ONCE]
     if not ids:
@@ -35,8 +37,8 @@ def retry_failed(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.Sk
 
 report_job = dg.define_asset_job(
     "report",
-    selection=dg.AssetSelection.assets(nightly_report),
-    description="Counts, hours, confidence, disk: how the house stands.",
+    selection=dg.AssetSelection.assets(nightly_report, ledger, quarantine),
+    description="How the house stands: counts, hours, confidence, disk; whether anything is lost; what is in quarantine.",
     executor_def=executor,
 )
 report_each_night = dg.ScheduleDefinition(
@@ -55,11 +57,11 @@ def remove_originals(context: dg.OpExecutionContext) -> dg.Output[None]:
     removed: list[tuple[str, int]] = []
     if settings.keep_originals_days is not None:
         before = dt.datetime.now(dt.UTC) - dt.timedelta(days=settings.keep_originals_days)
-        with open_pipeline(settings) as pipeline:
+        with open_storage(settings) as storage:
             removed.extend(
                 remove_old_originals(
-                    pipeline.database,
-                    pipeline.layout,
+                    storage.database,
+                    storage.layout,
                     done_before=before,
                     in_use=backlog.unfinished(context.instance),
                 )

@@ -8,7 +8,7 @@ from dataclasses import replace
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from asr_pipeline.domain.arrival import Arrival
+from asr_pipeline.domain.arrival import Arrival, Way
 from asr_pipeline.domain.audio import AudioInfo
 from asr_pipeline.domain.errors import PermanentFailure, PipelineError
 from asr_pipeline.domain.recording import Recording, RecordingState
@@ -20,8 +20,17 @@ from asr_pipeline.domain.translation import TranslationSet
 from asr_pipeline.ports import RecordingRow, RunContext
 from asr_pipeline.storage import results
 from asr_pipeline.storage.arrivals import put_arrivals
+from asr_pipeline.storage.backlog import Unprocessed, unprocessed
 from asr_pipeline.storage.database import reading, writing
-from asr_pipeline.storage.standing import in_chunks, insert_into, note_commit, note_failure, number_of
+from asr_pipeline.storage.standing import (
+    in_chunks,
+    insert_into,
+    note_commit,
+    note_dropped,
+    note_failure,
+    number_of,
+    revive,
+)
 from asr_pipeline.storage.tables import audio, recordings, stage_commits, transcripts
 
 REGISTER_LOCK = 0x6173725F72656773  # "asr_regs": registrations on PostgreSQL go one after another, in order
@@ -46,7 +55,8 @@ class SqlRecordStore:
     def register(self, recordings: Iterable[Recording], arrivals: Iterable[Arrival] = ()) -> None:
         """Add recordings, in order; those whose id or whose bytes are there already stay as they are.
 
-        The arrivals by which they came are noted in the same transaction.
+        The arrivals by which they came are noted in the same transaction. A recording that a person had dropped is in
+        progress again where its file is offered anew; an import that goes over all its files once more is no such wish.
         Raises PermanentFailure where another recording's bytes have the same id: nothing is added then.
         """
         given = {recording.recording_id: recording for recording in recordings}
@@ -55,7 +65,10 @@ class SqlRecordStore:
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(REGISTER_LOCK)))
             for ids in in_chunks(list(given)):
                 _register(connection, [given[one] for one in ids])
-            put_arrivals(connection, _as_registered(connection, given, arrivals))
+            registered = _as_registered(connection, given, arrivals)
+            put_arrivals(connection, registered)
+            offered = {one.recording_id for one in registered if one.recording_id and one.way is not Way.IMPORT}
+            revive(connection, sorted(offered))
 
     def find_by_sha256(self, sha256: str) -> Recording | None:
         """Give the recording that has these bytes."""
@@ -133,6 +146,15 @@ class SqlRecordStore:
         """Note that a stage failed: quarantined after a PermanentFailure, failed after any other."""
         with writing(self._engine) as connection:
             note_failure(connection, _locked(connection, recording_id), stage, error)
+
+    def drop(self, recording_id: str) -> bool:
+        """Give up a recording that failed or is quarantined; its reason stays. False where it is neither."""
+        with writing(self._engine) as connection:
+            return note_dropped(connection, _locked(connection, recording_id))
+
+    def unprocessed(self, ways: Iterable[Way] | None = None) -> list[Unprocessed]:
+        """Give the recordings that are in progress, in the order of registration; of those that came so only."""
+        return unprocessed(self._engine, ways)
 
     def stages_done(self, recording_ids: Sequence[str]) -> Mapping[str, frozenset[Stage]]:
         """Give the stages that each recording has results for; none for one that is not registered."""

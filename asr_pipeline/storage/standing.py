@@ -17,6 +17,7 @@ from asr_pipeline.domain.stage import Stage
 from asr_pipeline.ports import RunContext
 from asr_pipeline.storage.tables import recordings, stage_commits
 
+CLEARED = {"failed_stage": None, "failure_kind": None, "reason": None, "failures": 0, "failed_at": None}
 IDS_AT_A_TIME = 900  # SQLite before 3.32 takes 999 variables in a statement
 
 
@@ -51,11 +52,7 @@ def note_commit(connection: Connection, number: int, stage: Stage, run: RunConte
     committed = sa.select(sa.func.count()).where(stage_commits.c.recording_number == number).scalar_subquery()
     state = sa.case((committed == len(Stage), RecordingState.DONE.value), else_=RecordingState.IN_PROGRESS.value)
     here = recordings.c.failed_stage.is_(None) | (recordings.c.failed_stage == stage.value)
-    connection.execute(
-        sa.update(recordings)
-        .where(recordings.c.number == number, here)
-        .values(state=state, failed_stage=None, failure_kind=None, reason=None, failures=0, failed_at=None)
-    )
+    connection.execute(sa.update(recordings).where(recordings.c.number == number, here).values(state=state, **CLEARED))
 
 
 def note_failure(connection: Connection, number: int, stage: Stage, error: PipelineError) -> None:
@@ -73,3 +70,20 @@ def note_failure(connection: Connection, number: int, stage: Stage, error: Pipel
             failed_at=dt.datetime.now(dt.UTC),
         )
     )
+
+
+def note_dropped(connection: Connection, number: int) -> bool:
+    """Give up a recording that failed; why it failed stays noted. False where it has not failed."""
+    failed = recordings.c.state.in_([RecordingState.FAILED.value, RecordingState.QUARANTINED.value])
+    given_up = sa.update(recordings).where(recordings.c.number == number, failed)
+    return bool(connection.execute(given_up.values(state=RecordingState.DROPPED.value)).rowcount)
+
+
+def revive(connection: Connection, recording_ids: Sequence[str]) -> None:
+    """Take up again what a person had given up, and what had lost its original: its file was offered anew."""
+    for ids in in_chunks(recording_ids):
+        dropped = recordings.c.recording_id.in_(ids) & (recordings.c.state == RecordingState.DROPPED.value)
+        taken_up = sa.update(recordings).where(dropped)
+        connection.execute(taken_up.values(state=RecordingState.IN_PROGRESS.value, **CLEARED))
+        lost = recordings.c.recording_id.in_(ids) & recordings.c.original_removed_at.is_not(None)
+        connection.execute(sa.update(recordings).where(lost).values(original_removed_at=None))

@@ -88,3 +88,21 @@ def test_what_is_not_a_stage_is_told_as_well() -> None:
         assert spec.owners, key
         assert spec.kinds, key
         assert spec.group_name in {"speech", "operations"}, key
+
+
+def test_the_quarantine_is_in_the_catalogue_with_its_check() -> None:
+    defs = build_defs()
+    (spec,) = defs.resolve_assets_def("quarantine").specs
+    assert (spec.group_name, spec.partitions_def) == ("operations", None)
+    assert spec.description
+    assert spec.owners
+    assert spec.kinds
+    names = {key.name for key in defs.resolve_asset_graph().asset_check_keys if key.asset_key == spec.key}
+    assert names == {"quarantine_is_empty"}
+
+
+def test_the_inbox_sensor_runs_by_itself() -> None:
+    sensor = build_defs().resolve_sensor_def("inbox")
+    assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
+    assert sensor.job_name == "process_recordings"
+    assert sensor.description

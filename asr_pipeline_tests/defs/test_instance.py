@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asr_pipeline.defs.instance import RANGE_END_TAG, RANGE_START_TAG, _partitions, add_partitions, open_instance
+from asr_pipeline.defs.instance import RANGE_END_TAG, RANGE_START_TAG, add_partitions, open_instance, partitions_of_run
 
 pytestmark = pytest.mark.e2e
 KNOWN = [f"r{number}" for number in range(20)]
@@ -16,7 +16,7 @@ KNOWN = [f"r{number}" for number in range(20)]
 def test_a_run_names_exactly_the_partitions_wanted(wanted: set[str], random: object) -> None:
     shuffled = sorted(wanted)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
-    tags, config = _partitions(KNOWN, shuffled)
+    tags, config = partitions_of_run(KNOWN, shuffled)
     if tags:
         first, last = KNOWN.index(tags[RANGE_START_TAG]), KNOWN.index(tags[RANGE_END_TAG])
         assert set(KNOWN[first : last + 1]) == wanted

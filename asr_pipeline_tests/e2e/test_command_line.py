@@ -217,7 +217,7 @@ def wait_for_assets(port: int, process: subprocess.Popen[bytes], printed: IO[str
                 nodes = json.load(answer)["data"]["assetNodes"]
         except OSError:
             nodes = []
-        if nodes:
-            return {node["assetKey"]["path"][-1]: node for node in nodes}
+        if nodes:  # of those that have partitions
+            return {node["assetKey"]["path"][-1]: node for node in nodes if node["partitionStats"]}
         time.sleep(1)
     raise TimeoutError("the UI did not show the assets within 400 s")
