@@ -38,7 +38,7 @@ def retry_failed(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.Sk
 report_job = dg.define_asset_job(
     "report",
     selection=dg.AssetSelection.assets(nightly_report, ledger, quarantine),
-    description="How the house stands: counts, hours, confidence, disk; whether anything is lost; what is in quarantine.",
+    description="How the house stands: counts, hours, confidence, disk; is anything lost; what is in quarantine.",
     executor_def=executor,
 )
 report_each_night = dg.ScheduleDefinition(

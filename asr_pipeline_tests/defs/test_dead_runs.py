@@ -69,13 +69,19 @@ def test_a_process_is_known_by_more_than_its_id() -> None:
 
 
 def test_a_dead_run_is_closed_and_holds_nothing_back(instance: dg.DagsterInstance) -> None:
-    dead = started(instance, dagster__partition="r1", asr_pipeline__process=name_of_a_process_that_ended())
+    gone = {"asr_pipeline__process": name_of_a_process_that_ended()}
+    ours = started(instance, dagster__partition="r1", dagster__max_retries="0", **gone)
+    launched = started(instance, dagster__partition="r3", **gone)
     alive = started(instance, dagster__partition="r2", asr_pipeline__process=this_process())
     assert unfinished(instance) == {"r2"}
     with open_pipeline(load_settings()) as pipeline:
         close_dead_runs(instance, pipeline.store)
     statuses = {run.run_id: run.status for run in instance.get_runs()}
-    assert statuses == {dead.run_id: dg.DagsterRunStatus.CANCELED, alive.run_id: dg.DagsterRunStatus.STARTED}
+    assert statuses == {
+        ours.run_id: dg.DagsterRunStatus.CANCELED,
+        launched.run_id: dg.DagsterRunStatus.FAILURE,  # the daemon starts it again
+        alive.run_id: dg.DagsterRunStatus.STARTED,
+    }
 
 
 @pytest.mark.engine
