@@ -178,6 +178,10 @@ class RecordStore(Protocol):
         """Give the stages that each recording has results for."""
         ...
 
+    def last_commits(self, recording_ids: Sequence[str]) -> Mapping[str, Mapping[Stage, str]]:
+        """Give what stands for the last commit of each stage: a text that is another after each commit."""
+        ...
+
     def stages_done_in(self, root_run_id: str) -> frozenset[tuple[str, Stage]]:
         """Give (recording, stage) pairs that this run, or an automatic retry of it, has committed."""
         ...
@@ -190,6 +194,57 @@ class RecordStore(Protocol):
         self, recording_ids: Sequence[str] | None = None, *, state: RecordingState | None = None
     ) -> list[RecordingRow]:
         """Give recordings in the order in which they were registered."""
+        ...
+
+
+class SpanStore(Protocol):
+    """What was recognised of long recordings whose transcripts are not committed yet.
+
+    Committing a recording's transcript removes its spans in the same transaction. Errors as `RecordStore`.
+    """
+
+    def keep(self, recording_id: str, span_index: int, utterances: Sequence[Utterance], made_with: str) -> None:
+        """Commit a span's utterances, in place of what was there."""
+        ...
+
+    def recall(self, recording_id: str, made_with: str) -> Mapping[int, list[Utterance]]:
+        """Give what was kept and made with the same, by index of the span."""
+        ...
+
+    def forget(self, recording_id: str) -> None:
+        """Remove what was kept of a recording."""
+        ...
+
+
+class Claim(Protocol):
+    """A recording that nobody else works on until `release`. Marks of engine calls outlive a process that dies."""
+
+    def is_suspect(self, call: str) -> bool:
+        """Tell whether the process that had the recording before died in this call, or more than once in any."""
+        ...
+
+    def began(self, call: str) -> None:
+        """Mark that an engine works on the recording. Called in the thread that does; raises StorageFull."""
+        ...
+
+    def ended(self, call: str) -> None:
+        """Take the mark away: the call gave a result, or an error, and nobody died."""
+        ...
+
+    def engine_died(self) -> None:
+        """Remove what an engine's process that died or was killed has left unfinished."""
+        ...
+
+    def release(self) -> None:
+        """Let others have it, and take all its marks away."""
+        ...
+
+
+class Claims(Protocol):
+    """Keeps processes out of each other's way: a recording has one worker at a time. Dying gives a claim up."""
+
+    def claim(self, recording: Recording) -> Claim | None:
+        """Claim a recording; None where another has it. Raises StoreUnavailable."""
         ...
 
 

@@ -1,7 +1,7 @@
 """Settings -> engines and stores: the one place where things are put together."""
 
 from collections.abc import Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,15 +20,20 @@ from asr_pipeline.engines.voice_activity import WebRtcDetector
 from asr_pipeline.ports import FlowListener, RunContext
 from asr_pipeline.settings import Settings
 from asr_pipeline.steps.caption import CaptionRules
+from asr_pipeline.steps.engine_calls import TimeLimits
 from asr_pipeline.steps.flow import Flow, FlowRules, Tools
+from asr_pipeline.steps.threads import DaemonThreads
 from asr_pipeline.storage.arrivals import SqlArrivals
 from asr_pipeline.storage.atomic import write_text
+from asr_pipeline.storage.claims import RecordingClaims, claims_for
 from asr_pipeline.storage.database import open_database, upgrade
 from asr_pipeline.storage.layout import Layout
+from asr_pipeline.storage.marks import sweep_marked
 from asr_pipeline.storage.memory import SqlTranslationMemory
 from asr_pipeline.storage.models import ModelStore, starter_dir
 from asr_pipeline.storage.originals import store_original
 from asr_pipeline.storage.records import SqlRecordStore
+from asr_pipeline.storage.spans import SqlSpanStore
 
 SPANS_IN_FLIGHT_PER_WORKER = 2  # enough to keep a worker busy; few enough that short recordings get their turn
 
@@ -42,6 +47,7 @@ class Pipeline:
     database: Engine
     store: SqlRecordStore
     arrivals: SqlArrivals
+    claims: RecordingClaims
     tools: Tools
     rules: FlowRules
     executor: Executor
@@ -83,8 +89,9 @@ class Pipeline:
             self.tools.translator.preload(SOURCE_LANGUAGE, language)
 
     def close(self) -> None:
-        """Stop the threads and close the database's connections."""
+        """Stop the threads, give claims back and close the database's connections."""
         self.executor.shutdown(cancel_futures=True)
+        self.claims.close()
         self.database.dispose()
 
 
@@ -93,9 +100,11 @@ def build_pipeline(settings: Settings) -> Pipeline:
     set_on_retry_hooks([LoggingOnRetryHook])  # stamina's own way would print on standard output
     layout = Layout(settings.data_dir)
     layout.ensure()
+    sweep_marked(layout)
     database = open_database(settings.sqlalchemy_url)
     upgrade(database)
     store = SqlRecordStore(database)
+    claims = claims_for(database, layout)
     models = ModelStore(layout.models, starter_dir())
     tools = Tools(
         decoder=FFmpegDecoder(
@@ -120,6 +129,8 @@ def build_pipeline(settings: Settings) -> Pipeline:
         store=store,
         memory=SqlTranslationMemory(database),
         files=layout,
+        claims=claims,
+        spans=SqlSpanStore(database),
     )
     return Pipeline(
         settings,
@@ -127,9 +138,10 @@ def build_pipeline(settings: Settings) -> Pipeline:
         database,
         store,
         SqlArrivals(database),
+        claims,
         tools,
         _rules(settings),
-        ThreadPoolExecutor(settings.workers, "engine"),
+        DaemonThreads(settings.workers, "engine"),
     )
 
 
@@ -158,4 +170,5 @@ def _rules(settings: Settings) -> FlowRules:
         spans_in_flight=settings.workers * SPANS_IN_FLIGHT_PER_WORKER,
         batch_sentences=settings.translation_batch_sentences,
         attempts=settings.attempts,
+        time_limits=TimeLimits(settings.max_real_time_factor),
     )

@@ -114,7 +114,7 @@ def process_files(pipeline: "Pipeline", files: Sequence[Path], *, again: bool) -
             add_partitions(instance, todo)
             listener = BarListener(bar, len(todo))
             job = build_defs(progress=listener).resolve_job_def("process_recordings")
-            run_in_process(job, instance, todo)
+            run_in_process(job, instance, todo, unless_done=not again)
         for row in pipeline.store.rows(list(names)):
             if row.state is RecordingState.DONE:
                 outcome.done.append(row.recording.recording_id)

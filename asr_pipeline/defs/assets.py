@@ -33,6 +33,10 @@ class StagesConfig(dg.Config):
         default_factory=list,
         description="Recordings to work on, in a run that was started without partitions: any set, in one run.",
     )
+    unless_done: bool = Field(
+        default=False,
+        description="Give recordings that are done when their turn comes as they are, instead of computing them again.",
+    )
 
 
 @dg.multi_asset(
@@ -59,7 +63,7 @@ def recording_stages(
         told=told_by_earlier_runs(context.instance, context.run) if resume else (),
         also=progress,
     )
-    report = pipeline.pipeline.flow(listener, run).run(keys, stages, resume=resume)
+    report = pipeline.pipeline.flow(listener, run).run(keys, stages, resume=resume, unless_done=config.unless_done)
     context.log.info("%d recordings done, %d failed", len(report.done), len(report.failed))
     if report.failed:
         raise failure(report.failed, len(keys))

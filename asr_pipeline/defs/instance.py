@@ -46,16 +46,22 @@ def add_partitions(instance: dg.DagsterInstance, recording_ids: Iterable[str]) -
     instance.add_dynamic_partitions(str(recordings.name), list(recording_ids))
 
 
-def run_in_process(job: dg.JobDefinition, instance: dg.DagsterInstance, recording_ids: Sequence[str]) -> None:
+def run_in_process(
+    job: dg.JobDefinition, instance: dg.DagsterInstance, recording_ids: Sequence[str], *, unless_done: bool = False
+) -> None:
     """Run a job over recordings in this process: as a range of partitions where they are one, by keys otherwise.
 
+    `unless_done`: what another run has done by the time its turn comes is not computed again.
     Recordings that fail are in the store with their reasons; only what stops the whole run is raised.
     """
     quiet = {"console": {"config": {"log_level": "CRITICAL"}}}
     tags, config = _partitions(instance.get_dynamic_partitions(str(recordings.name)), recording_ids)
+    settings = {**config, "unless_done": unless_done}
     try:
         job.execute_in_process(
-            instance=instance, tags=tags, run_config={"loggers": quiet, "ops": {STEP: {"config": config}}}
+            instance=instance,
+            tags=tags,
+            run_config={"loggers": quiet, "ops": {STEP: {"config": settings}}},
         )
     except dg.Failure:  # how the step ends where some recordings failed
         return

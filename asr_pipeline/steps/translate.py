@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from asr_pipeline.domain.errors import EngineFailed, PipelineError
+from asr_pipeline.domain.errors import EngineCrashed, EngineFailed, EngineStuck, PipelineError
 from asr_pipeline.domain.transcript import Transcript
 from asr_pipeline.domain.translation import Translation, TranslationSet
 from asr_pipeline.ports import EngineVersion
@@ -63,7 +63,8 @@ class SentenceBatcher:
             results = await self._translate_batch(sentences, language)
             _require_one_to_each(sentences, results, language)
         except Exception as error:  # noqa: BLE001 - handed to those who wait, none is swallowed
-            if len(sentences) == 1 or not isinstance(error, PipelineError):
+            whole = isinstance(error, EngineStuck | EngineCrashed)  # halves would take as long, and die as often
+            if len(sentences) == 1 or whole or not isinstance(error, PipelineError):
                 for future in batch.values():
                     if not future.done():
                         future.set_exception(error)

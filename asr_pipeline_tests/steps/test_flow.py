@@ -15,11 +15,13 @@ from asr_pipeline.ports import RunContext
 from asr_pipeline.steps.caption import CaptionRules
 from asr_pipeline.steps.flow import Flow, FlowReport, FlowRules, Tools
 from asr_pipeline_tests.fakes import (
+    FakeClaims,
     FakeDecoder,
     FakeDetector,
     FakeFiles,
     FakeListener,
     FakeMemory,
+    FakeSpans,
     FakeStore,
     FakeSubtitleWriter,
     FakeTranscriber,
@@ -45,6 +47,8 @@ class House:
     writer: FakeSubtitleWriter = field(default_factory=FakeSubtitleWriter)
     store: FakeStore = field(default_factory=FakeStore)
     memory: FakeMemory = field(default_factory=FakeMemory)
+    claims: FakeClaims = field(default_factory=FakeClaims)
+    spans: FakeSpans = field(default_factory=FakeSpans)
     listener: FakeListener = field(default_factory=FakeListener)
     unregistered: set[str] = field(default_factory=set)
 
@@ -68,6 +72,8 @@ class House:
             self.store,
             self.memory,
             FakeFiles(),
+            self.claims,
+            self.spans,
         )
         rules = FlowRules(
             target_languages=["fa"],
