@@ -94,6 +94,9 @@ class EngineCalls:
                     self._isolation.kill()
                     call.claim.engine_died()
                     raise _stuck(call.subject, self._limits.of(call.audio_s)) from None
+                except asyncio.CancelledError:
+                    self._isolation.kill()  # or it would answer the next call with this one's result
+                    raise
                 except ChildDied as death:
                     call.claim.engine_died()
                     how = str(death)

@@ -352,7 +352,9 @@ class Flow:
             recognise = self._tools.transcriber.transcribe
             utterances = await self._engine(work, span.speech_s, recognise, audio, span, name=name)
             kept.keep(span, utterances)
-        self._listener.speech_recognised(span.recording_id, span.speech_s)
+        if span.index not in work.told_spans:  # a second attempt comes by here again
+            work.told_spans.add(span.index)
+            self._listener.speech_recognised(span.recording_id, span.speech_s)
         return utterances
 
     async def _translations(self, work: "_Work") -> list[TranslationSet]:
@@ -415,6 +417,7 @@ class _Work:
     stage: Stage = Stage.RAW_AUDIO
     there: set[Stage] = field(default_factory=set)
     trusts_spans: bool = False
+    told_spans: set[int] = field(default_factory=set)
 
     @property
     def audio_s(self) -> float:

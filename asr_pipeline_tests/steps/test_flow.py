@@ -61,6 +61,7 @@ class House:
         allow_silent: bool = True,
         in_flight: int = 4,
         span_target_s: float = 1,
+        unless_done: bool = False,
     ) -> FlowReport:
         self.store.register(recording(name) for name in names if name not in self.unregistered)
         tools = Tools(
@@ -84,7 +85,7 @@ class House:
         )
         with ThreadPoolExecutor(4) as executor:
             flow = Flow(tools, rules, executor, self.listener, run or RunContext("run", "run"))
-            return flow.run(names, stages or tuple(Stage), resume=resume)
+            return flow.run(names, stages or tuple(Stage), resume=resume, unless_done=unless_done)
 
 
 def fail_on(name: str, error: Exception, times: int = 1000) -> "Faulty":
