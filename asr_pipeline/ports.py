@@ -231,12 +231,16 @@ class Claim(Protocol):
         """Take the mark away: the call gave a result, or an error, and nobody died."""
         ...
 
+    def condemn(self, call: str) -> None:
+        """Remember beyond `release` that this call can't be made among others: every call is suspect from now on."""
+        ...
+
     def engine_died(self) -> None:
         """Remove what an engine's process that died or was killed has left unfinished."""
         ...
 
     def release(self) -> None:
-        """Let others have it, and take all its marks away."""
+        """Let others have it, and take all its marks away, unless it was condemned."""
         ...
 
 

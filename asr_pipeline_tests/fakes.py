@@ -295,6 +295,9 @@ class FakeClaim:
     def ended(self, call: str) -> None:
         self.marks.discard(call)
 
+    def condemn(self, call: str) -> None:
+        self.claims.condemned.append((self.recording_id, call))
+
     def engine_died(self) -> None:
         self.claims.deaths.append(self.recording_id)
 
@@ -310,6 +313,7 @@ class FakeClaims:
     suspects: set[tuple[str, str]] = field(default_factory=set)
     taken: set[str] = field(default_factory=set)
     deaths: list[str] = field(default_factory=list)
+    condemned: list[tuple[str, str]] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
 
     def claim(self, recording: Recording) -> FakeClaim | None:

@@ -1,5 +1,6 @@
 """Dagster's instance: where it lies, how it is set up, and runs that are executed in this process."""
 
+import fcntl
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -37,8 +38,17 @@ def prepare_home(home: Path) -> None:
 def open_instance(home: Path) -> Iterator[dg.DagsterInstance]:
     """Open the instance in `home`, which is made where it is missing."""
     prepare_home(home)
-    with dg.DagsterInstance.from_config(str(home)) as instance:
+    with _one_at_a_time(home):  # two that make Dagster's tables at once meet an error
+        instance = dg.DagsterInstance.from_config(str(home))
+    with instance:
         yield instance
+
+
+@contextmanager
+def _one_at_a_time(home: Path) -> Iterator[None]:
+    with (home / ".opening.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def add_partitions(instance: dg.DagsterInstance, recording_ids: Iterable[str]) -> None:

@@ -23,7 +23,15 @@ def is_left_behind(name: str) -> bool | None:
     parts = name.removeprefix(PARTIAL_PREFIX).split("-")
     if len(parts) != 3 or parts[0] != place() or not parts[1].isdecimal():  # noqa: PLR2004 - as they are made above
         return None
-    return not Path("/proc", parts[1]).exists()
+    try:
+        os.kill(int(parts[1]), 0)
+    except ProcessLookupError:
+        return True
+    except OverflowError:
+        return None
+    except PermissionError:  # it lives, and is another user's
+        return False
+    return False
 
 
 @lru_cache(maxsize=1)

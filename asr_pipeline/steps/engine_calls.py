@@ -75,12 +75,14 @@ class EngineCalls:
         return await self.run_alone(call, work, *arguments)
 
     async def run_together(self, subject: str, audio_s: float, work: Callable[..., T], *arguments: object) -> T:
-        """Make a call for several recordings. Raises EngineStuck where it takes too long: try each alone then."""
+        """Make a call for several recordings. Raises EngineStuck where that does not work: try each alone then."""
         limit_s = self._limits.of(audio_s)
         try:
             result, _ = await self._in_thread(limit_s, partial(_timed, work, arguments))
         except _Overdue:
             raise _stuck(subject, limit_s) from None
+        except MemoryError as error:
+            raise _stuck(subject, limit_s, "no memory for it") from error
         return result
 
     async def run_alone(self, call: EngineCall, work: Callable[..., T], *arguments: object) -> tuple[T, float]:
@@ -93,6 +95,7 @@ class EngineCalls:
                 except _Overdue:
                     self._isolation.kill()
                     call.claim.engine_died()
+                    call.claim.condemn(call.name)
                     raise _stuck(call.subject, self._limits.of(call.audio_s)) from None
                 except asyncio.CancelledError:
                     self._isolation.kill()  # or it would answer the next call with this one's result
@@ -104,6 +107,7 @@ class EngineCalls:
                 else:
                     call.claim.ended(call.name)
                     return result
+        call.claim.condemn(call.name)
         raise EngineCrashed(
             call.subject,
             expected=f"{call.name} to come to an end",
@@ -176,10 +180,10 @@ def _timed(work: Callable[..., T], arguments: tuple[object, ...]) -> tuple[T, fl
     return work(*arguments), time.perf_counter() - started
 
 
-def _stuck(subject: str, limit_s: float) -> EngineStuck:
+def _stuck(subject: str, limit_s: float, found: str = "none by then") -> EngineStuck:
     return EngineStuck(
         subject,
         expected=f"a result within {limit_s:,.0f} s",
-        found="none by then",
+        found=found,
         remedy="Listen to it; if it is sound, raise ASR_PIPELINE_MAX_REAL_TIME_FACTOR and process it again.",
     )

@@ -23,7 +23,6 @@ def main(handle: int, parent: int) -> None:
     _end_with(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     connection: Connection[object, object] = Connection(handle)
-    sys.path[:] = pickle.loads(connection.recv_bytes())  # noqa: S301 - our own parent's bytes
     while True:
         try:
             message = connection.recv_bytes()
@@ -61,7 +60,3 @@ def _end_with(parent: int) -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it died before it could be asked for
         sys.exit()
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))

@@ -1,6 +1,7 @@
 """One child process for calls that may crash or hang: what happens there harms nobody else."""
 
 import contextlib
+import json
 import multiprocessing
 import os
 import pickle
@@ -17,6 +18,14 @@ from asr_pipeline.steps.isolated import OUT_OF_MEMORY
 from asr_pipeline.steps.threads import DaemonThreads
 
 T = TypeVar("T")
+
+# The child finds modules where this process does, whatever was done to its path.
+_START = """
+import json, sys
+sys.path[:] = json.loads(sys.argv[1])
+from asr_pipeline.steps.isolated import main
+main(int(sys.argv[2]), int(sys.argv[3]))
+"""
 
 
 class ChildDied(Exception):
@@ -63,11 +72,10 @@ class Isolation:
     def _start(self) -> None:
         self._connection, theirs = multiprocessing.Pipe()
         with theirs:
-            command = [sys.executable, "-m", "asr_pipeline.steps.isolated", str(theirs.fileno()), str(os.getpid())]
+            arguments = [json.dumps(sys.path), str(theirs.fileno()), str(os.getpid())]
             self._child = subprocess.Popen(  # noqa: S603 - this program itself
-                command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()]
+                [sys.executable, "-c", _START, *arguments], stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()]
             )
-        self._connection.send_bytes(pickle.dumps(sys.path))
 
     def _exchange(self, message: bytes) -> Any:  # noqa: ANN401 - what the call gives
         child, connection = self._child, self._connection

@@ -88,10 +88,11 @@ class RecordingClaim:
         self.is_suspect = marks.is_suspect
         self.began = marks.began
         self.ended = marks.ended
+        self.condemn = marks.condemn
         self.engine_died = marks.engine_died
 
     def release(self) -> None:
-        """Let others have it, and take all its marks away."""
+        """Let others have it, and take all its marks away, unless it was condemned."""
         try:
             self._marks.clear()
         finally:

@@ -24,6 +24,7 @@ class Marks:
         self._layout = layout
         self._recording_id = recording_id
         found = _calls(layout.in_flight, recording_id)
+        self._condemned = False
         self._all_suspect = _DIED_BEFORE in found and len(found) > 1
         self._suspects = found - {_DIED_BEFORE}
         if self._suspects:
@@ -43,12 +44,20 @@ class Marks:
         """Take a mark away."""
         self._path(call).unlink(missing_ok=True)
 
+    def condemn(self, call: str) -> None:
+        """Leave a call marked beyond `clear`, as after two crashes: trying it again by hand must not kill a run."""
+        self._condemned = True
+        self.began(call)
+        self.began(_DIED_BEFORE)
+
     def engine_died(self) -> None:
         """Remove the files that it has left unfinished."""
         sweep_recording(self._layout, self._recording_id)
 
     def clear(self) -> None:
-        """Take all marks away."""
+        """Take all marks away, unless the recording was condemned."""
+        if self._condemned:
+            return
         for call in _calls(self._layout.in_flight, self._recording_id):
             self.ended(call)
 

@@ -144,20 +144,22 @@ def test_a_crashed_recording_goes_on_at_the_first_span_that_is_missing() -> None
     undisturbed.run(["r0"])
     house = House(transcriber=CountingTranscriber(fails_at=5))
     assert house.run(["r0"]).failed == {"r0": LOST}
-    assert sorted(house.spans.kept["r0"]) == list(range(5))
+    kept = set(house.spans.kept["r0"])
+    assert kept <= set(range(5))
     house.transcriber = CountingTranscriber()
     assert house.run(["r0"], run=RunContext("second", "run"), resume=True).done == ["r0"]
-    assert house.heard == all_spans("r0")[5:]
+    assert house.heard == [one for one in all_spans("r0") if one[1] not in kept]
     assert house.store.transcript("r0") == undisturbed.store.transcript("r0")
-    assert house.listener.speech_s == 5 + SPANS  # a bar shows what was recalled, too
+    assert house.listener.speech_s == len(kept) + SPANS  # a bar shows what was recalled, too
 
 
 def test_a_new_run_uses_what_was_kept_of_a_transcript_that_was_never_committed() -> None:
     house = House(transcriber=CountingTranscriber(fails_at=5))
     house.run(["r0"])
+    kept = set(house.spans.kept["r0"])
     house.transcriber = CountingTranscriber()
     assert house.run(["r0"], run=RunContext("another", "another")).done == ["r0"]
-    assert house.heard == all_spans("r0")[5:]
+    assert house.heard == [one for one in all_spans("r0") if one[1] not in kept]
 
 
 def test_materialising_by_hand_recognises_all_again() -> None:

@@ -64,6 +64,17 @@ def test_a_crash_between_calls_raises_no_suspicion(layout: Layout) -> None:
     assert not any(third.is_suspect(call) for call in ("transcripts-1", "raw_audio"))
 
 
+def test_what_was_condemned_is_suspect_until_it_has_passed(layout: Layout) -> None:
+    marks = Marks(layout, ID)
+    marks.condemn("transcripts-1")
+    marks.clear()
+    again = Marks(layout, ID)
+    assert again.is_suspect("transcripts-1")
+    assert again.is_suspect("raw_audio")
+    again.clear()
+    assert not Marks(layout, ID).is_suspect("transcripts-1")
+
+
 def test_a_full_disk_is_told_as_such(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
     marks = Marks(layout, ID)
 
