@@ -4,6 +4,7 @@
 """
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from queue import Empty, SimpleQueue
@@ -17,12 +18,16 @@ class DaemonThreads(Executor):
     """Runs calls in up to `threads` daemon threads.
 
     Cancelling a call that runs gives its thread up: another takes its place at once, and it ends after its call, if
-    ever. As with any executor, such a `cancel` answers False, for the call goes on.
+    ever. As with any executor, such a `cancel` answers False, for the call goes on. `shutdown` waits `grace_s` seconds
+    for such threads, not longer: after Ctrl-C they are in the midst of healthy calls, and libraries in C++ don't like
+    to see the process end in one.
     """
 
-    def __init__(self, threads: int, name: str) -> None:
+    def __init__(self, threads: int, name: str, *, grace_s: float = 5) -> None:
         self._threads = threads
         self._name = name
+        self._grace_s = grace_s
+        self._given_up: set[threading.Thread] = set()
         self._calls: SimpleQueue[_Call[Any] | None] = SimpleQueue()
         self._workers: set[threading.Thread] = set()
         self._stopped = False
@@ -40,7 +45,7 @@ class DaemonThreads(Executor):
         return call
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002 - Executor's
-        """Take no more calls. `wait` for those that run, except for those that were given up."""
+        """Take no more calls. `wait` for those that run, and only a little for those that were given up."""
         with self._lock:
             self._stopped = True
             if cancel_futures:
@@ -51,6 +56,9 @@ class DaemonThreads(Executor):
         if wait:
             for worker in workers:
                 worker.join()
+            deadline_s = time.monotonic() + self._grace_s
+            for worker in self._given_up:
+                worker.join(max(0.0, deadline_s - time.monotonic()))
 
     def _cancel_waiting(self) -> None:
         while True:
@@ -70,6 +78,7 @@ class DaemonThreads(Executor):
         with self._lock:
             if worker in self._workers:
                 self._workers.discard(worker)
+                self._given_up = {one for one in self._given_up if one.is_alive()} | {worker}
                 if not self._stopped:
                     self._start_worker()
 

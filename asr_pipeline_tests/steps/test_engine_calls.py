@@ -28,7 +28,7 @@ class House:
 
     least_s: float = 1
     claims: FakeClaims = field(default_factory=FakeClaims)
-    threads: DaemonThreads = field(default_factory=lambda: DaemonThreads(1, "engine calls"))
+    threads: DaemonThreads = field(default_factory=lambda: DaemonThreads(1, "engine calls", grace_s=0.1))
 
     def run(self, use: Callable[[EngineCalls], Coroutine[Any, Any, T]]) -> T:
         async def used() -> T:
@@ -117,11 +117,13 @@ def test_what_kills_its_process_fails_alone(
 
     assert house.run(two) != os.getpid()
     assert house.claims.deaths == ["r0"] * 3
+    assert house.claims.condemned == [("r0", "transcripts-0")]
 
 
 def test_what_kills_its_process_once_is_tried_again(house: House, suspect: EngineCall, tmp_path: Path) -> None:
     assert house.run(lambda calls: calls.run(suspect, poison.be_killed_until, tmp_path / "died"))[0] == "well"
     assert house.claims.deaths == ["r0"]
+    assert house.claims.condemned == []
 
 
 def test_no_memory_in_a_thread_is_no_end(house: House) -> None:
@@ -146,6 +148,7 @@ def test_what_hangs_is_given_up_tried_in_isolation_and_killed(house: House) -> N
     call = house.call()
     assert house.run(hang_then_work) == os.getpid()  # another thread has taken the hung one's place
     assert house.claims.deaths == ["r0"]
+    assert house.claims.condemned == [("r0", "transcripts-0")]
 
 
 def test_the_time_in_which_a_call_waits_for_a_thread_does_not_count(house: House) -> None:

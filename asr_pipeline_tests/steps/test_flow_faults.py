@@ -107,7 +107,7 @@ class House:
             recordings_in_flight=in_flight,
             time_limits=TimeLimits(max_real_time_factor=0.01, least_s=self.least_s),
         )
-        threads = DaemonThreads(4, "flow")
+        threads = DaemonThreads(4, "flow", grace_s=0.1)
         return Flow(tools, rules, threads, self.listener, run or RunContext("run", "run")), threads
 
     def run(

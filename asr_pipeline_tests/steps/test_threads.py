@@ -12,7 +12,7 @@ from asr_pipeline.steps.threads import DaemonThreads
 HANGS = """
 import threading
 from asr_pipeline.steps.threads import DaemonThreads
-threads = DaemonThreads(1, "test")
+threads = DaemonThreads(1, "test", grace_s=0.1)
 hangs = threads.submit(threading.Event().wait)
 while not hangs.running():
     pass
@@ -46,7 +46,7 @@ def test_calls_give_results_and_errors() -> None:
 
 
 def test_a_call_that_is_given_up_keeps_no_place_and_its_thread_ends_after_it() -> None:
-    threads, go_on = DaemonThreads(1, "given up"), threading.Event()
+    threads, go_on = DaemonThreads(1, "given up", grace_s=0.1), threading.Event()
     hangs = running(threads.submit(go_on.wait))
     assert not hangs.cancel()
     assert threads.submit(pow, 2, 3).result(60) == 8
@@ -56,6 +56,13 @@ def test_a_call_that_is_given_up_keeps_no_place_and_its_thread_ends_after_it() -
     hung.join(60)
     assert not hung.is_alive()
     assert hangs.result() is True
+
+
+def test_shutdown_waits_a_little_for_what_was_given_up() -> None:
+    threads, go_on = DaemonThreads(1, "grace", grace_s=60), threading.Event()
+    running(threads.submit(go_on.wait, 0.2)).cancel()
+    threads.shutdown()
+    assert alive("grace") == []
 
 
 def test_a_call_that_waits_is_cancelled() -> None:
