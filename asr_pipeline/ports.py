@@ -114,6 +114,14 @@ class RunContext:
 
 
 @dataclass(frozen=True, slots=True)
+class StageCommit:
+    """The last commit of a stage: which, as a text that is another after each commit, and what it was made with."""
+
+    mark: str
+    made_with: str
+
+
+@dataclass(frozen=True, slots=True)
 class RecordingRow:
     """A registered recording with where it stands. `reason` says why it failed or is quarantined."""
 
@@ -129,7 +137,8 @@ class RecordingRow:
 class RecordStore(Protocol):
     """The record of what was recognised and translated. Each `save_` is one transaction that replaces what was there.
 
-    A `save_` also notes that the stage is done in `run`, and brings the recording's state up to date.
+    A `save_` also notes that the stage is done in `run`, and brings the recording's state up to date; stages that are
+    made from it are done no longer.
     Every method raises StoreUnavailable where the database is away or locked.
     """
 
@@ -193,6 +202,10 @@ class RecordStore(Protocol):
         """Give the stages that each recording has results for."""
         ...
 
+    def last_commits(self, recording_ids: Sequence[str]) -> Mapping[str, Mapping[Stage, StageCommit]]:
+        """Give the last commit of each stage; none for a recording that is not registered."""
+        ...
+
     def stages_done_in(self, root_run_id: str) -> frozenset[tuple[str, Stage]]:
         """Give (recording, stage) pairs that this run, or an automatic retry of it, has committed."""
         ...
@@ -205,6 +218,61 @@ class RecordStore(Protocol):
         self, recording_ids: Sequence[str] | None = None, *, state: RecordingState | None = None
     ) -> list[RecordingRow]:
         """Give recordings in the order in which they were registered."""
+        ...
+
+
+class SpanStore(Protocol):
+    """What was recognised of long recordings whose transcripts are not committed yet.
+
+    Committing a recording's transcript removes its spans in the same transaction. Errors as `RecordStore`.
+    """
+
+    def keep(self, recording_id: str, span_index: int, utterances: Sequence[Utterance], made_with: str) -> None:
+        """Commit a span's utterances, in place of what was there."""
+        ...
+
+    def recall(self, recording_id: str, made_with: str) -> Mapping[int, list[Utterance]]:
+        """Give what was kept and made with the same, by index of the span."""
+        ...
+
+    def forget(self, recording_id: str) -> None:
+        """Remove what was kept of a recording."""
+        ...
+
+
+class Claim(Protocol):
+    """A recording that nobody else works on until `release`. Marks of engine calls outlive a process that dies."""
+
+    def is_suspect(self, call: str) -> bool:
+        """Tell whether the process that had the recording before died in this call, or more than once in any."""
+        ...
+
+    def began(self, call: str) -> None:
+        """Mark that an engine works on the recording. Called in the thread that does; raises StorageFull."""
+        ...
+
+    def ended(self, call: str) -> None:
+        """Take the mark away: the call gave a result, or an error, and nobody died."""
+        ...
+
+    def condemn(self, call: str) -> None:
+        """Remember beyond `release` that this call can't be made among others: every call is suspect from now on."""
+        ...
+
+    def engine_died(self) -> None:
+        """Remove what an engine's process that died or was killed has left unfinished."""
+        ...
+
+    def release(self) -> None:
+        """Let others have it, and take all its marks away, unless it was condemned."""
+        ...
+
+
+class Claims(Protocol):
+    """Keeps processes out of each other's way: a recording has one worker at a time. Dying gives a claim up."""
+
+    def claim(self, recording: Recording) -> Claim | None:
+        """Claim a recording; None where another has it. Raises StoreUnavailable."""
         ...
 
 

@@ -1,7 +1,7 @@
 """Settings -> engines and stores: the one place where things are put together."""
 
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,23 +23,28 @@ from asr_pipeline.engines.voice_activity import WebRtcDetector
 from asr_pipeline.ports import FlowListener, RunContext
 from asr_pipeline.settings import Settings
 from asr_pipeline.steps.caption import CaptionRules
+from asr_pipeline.steps.engine_calls import TimeLimits
 from asr_pipeline.steps.flow import Flow, FlowRules, Tools
 from asr_pipeline.steps.ingest import Ingest
 from asr_pipeline.steps.made_with import made_with
 from asr_pipeline.steps.quarantine import QuarantineListener
+from asr_pipeline.steps.threads import DaemonThreads
 from asr_pipeline.storage.arrivals import SqlArrivals
 from asr_pipeline.storage.atomic import write_text
+from asr_pipeline.storage.claims import RecordingClaims, claims_for
 from asr_pipeline.storage.database import open_database, upgrade
 from asr_pipeline.storage.faults import masked
-from asr_pipeline.storage.glossary import SqlGlossary
+from asr_pipeline.storage.glossary import SqlGlossary, recordings_with_changed_glossary
 from asr_pipeline.storage.importing import Importer, Keeping
 from asr_pipeline.storage.inbox import InboxFolder
 from asr_pipeline.storage.layout import Layout
+from asr_pipeline.storage.marks import sweep_marked
 from asr_pipeline.storage.memory import SqlTranslationMemory
 from asr_pipeline.storage.models import ModelStore, starter_dir
 from asr_pipeline.storage.originals import store_original
 from asr_pipeline.storage.quarantine import QuarantineFolder, Reason, refusal, standing
 from asr_pipeline.storage.records import SqlRecordStore
+from asr_pipeline.storage.spans import SqlSpanStore
 from asr_pipeline.storage.staleness import stale
 from asr_pipeline.storage.verified import store_verified
 from asr_pipeline.storage.verify import Progress, Verification, verify
@@ -111,6 +116,7 @@ class Pipeline:
     database: Engine
     store: SqlRecordStore
     arrivals: SqlArrivals
+    claims: RecordingClaims
     tools: Tools
     rules: FlowRules
     executor: Executor
@@ -152,7 +158,14 @@ class Pipeline:
 
     def stale(self) -> list[Redo]:
         """Find what would come out differently today. Raises ModelMissing."""
-        return stale(self.database, self.made_with())
+        return stale(self.database, self.made_with(), self._glossary_changed)
+
+    def _glossary_changed(self) -> Mapping[str, str]:
+        return {
+            recording_id: f"the glossary for {language} has changed"
+            for language in self.rules.target_languages
+            for recording_id in recordings_with_changed_glossary(self.database, SOURCE_LANGUAGE, language)
+        }
 
     def made_with(self) -> Mapping[Stage, str]:
         """Say what each stage is made with today. Reads the models' bytes once a process. Raises ModelMissing."""
@@ -172,8 +185,9 @@ class Pipeline:
             self.tools.translator.preload(SOURCE_LANGUAGE, language)
 
     def close(self) -> None:
-        """Stop the threads and close the database's connections."""
+        """Stop the threads, give claims back and close the database's connections."""
         self.executor.shutdown(cancel_futures=True)
+        self.claims.close()
         self.database.dispose()
 
 
@@ -182,9 +196,11 @@ def build_pipeline(settings: Settings) -> Pipeline:
     set_on_retry_hooks([LoggingOnRetryHook])  # stamina's own way would print on standard output
     layout = Layout(settings.data_dir)
     layout.ensure()
+    sweep_marked(layout)
     database = open_database(settings.sqlalchemy_url)
     upgrade(database)
     store = SqlRecordStore(database)
+    claims = claims_for(database, layout)
     models = ModelStore(layout.models, starter_dir())
     vosk_model = models.resolve_vosk(settings.vosk_model)
     tools = Tools(
@@ -215,6 +231,8 @@ def build_pipeline(settings: Settings) -> Pipeline:
         memory=SqlTranslationMemory(database),
         files=layout,
         glossaries=SqlGlossary(database),
+        claims=claims,
+        spans=SqlSpanStore(database),
     )
     return Pipeline(
         settings,
@@ -222,9 +240,10 @@ def build_pipeline(settings: Settings) -> Pipeline:
         database,
         store,
         SqlArrivals(database),
+        claims,
         tools,
         _rules(settings),
-        ThreadPoolExecutor(settings.workers, "engine"),
+        DaemonThreads(settings.workers, "engine"),
     )
 
 
@@ -268,4 +287,5 @@ def _rules(settings: Settings) -> FlowRules:
         spans_in_flight=settings.workers * SPANS_IN_FLIGHT_PER_WORKER,
         batch_sentences=settings.translation_batch_sentences,
         attempts=settings.attempts,
+        time_limits=TimeLimits(settings.max_real_time_factor),
     )

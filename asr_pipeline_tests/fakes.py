@@ -15,11 +15,11 @@ from asr_pipeline.domain.glossary import NO_GLOSSARY, Glossary, GlossaryEntry
 from asr_pipeline.domain.recording import Recording, RecordingState
 from asr_pipeline.domain.results import RecordingResults
 from asr_pipeline.domain.segment import Segment, Span
-from asr_pipeline.domain.stage import Stage
+from asr_pipeline.domain.stage import Stage, with_downstream
 from asr_pipeline.domain.subtitle import SubtitleFile, SubtitleFormat
 from asr_pipeline.domain.transcript import Transcript, Utterance, Word
 from asr_pipeline.domain.translation import TranslationSet
-from asr_pipeline.ports import EngineVersion, RecordingRow, RunContext
+from asr_pipeline.ports import EngineVersion, RecordingRow, RunContext, StageCommit
 
 Fault = Callable[[str], None]
 
@@ -217,6 +217,8 @@ class FakeStore:
 
     def _save(self, recording_id: str, stage: Stage, result: object, run: RunContext) -> None:
         self.fault(f"save_{stage}", recording_id)
+        for later in with_downstream([stage]):
+            self.results[recording_id].pop(later, None)
         self.results[recording_id][stage] = result
         self.failures.pop(recording_id, None)
         self.commits.append((recording_id, stage, run.root_run_id))
@@ -258,6 +260,13 @@ class FakeStore:
     def stages_done(self, recording_ids: Sequence[str]) -> Mapping[str, frozenset[Stage]]:
         return {one: frozenset(self.results.get(one, {})) for one in recording_ids}
 
+    def last_commits(self, recording_ids: Sequence[str]) -> Mapping[str, Mapping[Stage, StageCommit]]:
+        found: dict[str, dict[Stage, StageCommit]] = {one: {} for one in recording_ids}
+        for number, (one, stage, _) in enumerate(self.commits):
+            if one in found:
+                found[one][stage] = StageCommit(str(number), "")
+        return found
+
     def stages_done_in(self, root_run_id: str) -> frozenset[tuple[str, Stage]]:
         return frozenset((one, stage) for one, stage, root in self.commits if root == root_run_id)
 
@@ -281,6 +290,68 @@ class FakeStore:
             if one in self.recordings
         ]
         return [row for row in rows if state is None or row.state is state]
+
+
+@dataclass
+class FakeSpans:
+    """Keeps spans in dicts."""
+
+    kept: dict[str, dict[int, tuple[str, list[Utterance]]]] = field(default_factory=dict)
+
+    def keep(self, recording_id: str, span_index: int, utterances: Sequence[Utterance], made_with: str) -> None:
+        self.kept.setdefault(recording_id, {})[span_index] = (made_with, list(utterances))
+
+    def recall(self, recording_id: str, made_with: str) -> Mapping[int, list[Utterance]]:
+        found = self.kept.get(recording_id, {})
+        return {index: utterances for index, (made, utterances) in found.items() if made == made_with}
+
+    def forget(self, recording_id: str) -> None:
+        self.kept.pop(recording_id, None)
+
+
+@dataclass
+class FakeClaim:
+    """A claim that tells of suspects as a test wants, and counts what is left of its marks."""
+
+    claims: "FakeClaims"
+    recording_id: str
+    marks: set[str] = field(default_factory=set)
+
+    def is_suspect(self, call: str) -> bool:
+        return (self.recording_id, call) in self.claims.suspects
+
+    def began(self, call: str) -> None:
+        self.marks.add(call)
+
+    def ended(self, call: str) -> None:
+        self.marks.discard(call)
+
+    def condemn(self, call: str) -> None:
+        self.claims.condemned.append((self.recording_id, call))
+
+    def engine_died(self) -> None:
+        self.claims.deaths.append(self.recording_id)
+
+    def release(self) -> None:
+        self.claims.left += self.marks
+        self.claims.taken.discard(self.recording_id)
+
+
+@dataclass
+class FakeClaims:
+    """Claims among those who share this. `suspects` are (recording, call)."""
+
+    suspects: set[tuple[str, str]] = field(default_factory=set)
+    taken: set[str] = field(default_factory=set)
+    deaths: list[str] = field(default_factory=list)
+    condemned: list[tuple[str, str]] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+
+    def claim(self, recording: Recording) -> FakeClaim | None:
+        if recording.recording_id in self.taken:
+            return None
+        self.taken.add(recording.recording_id)
+        return FakeClaim(self, recording.recording_id)
 
 
 @dataclass

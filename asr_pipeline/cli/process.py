@@ -87,7 +87,7 @@ def process_files(pipeline: "Pipeline", files: Sequence[Path], *, again: bool) -
             give_partitions(instance, pipeline.database, todo)
             listener = BarListener(bar, len(todo))
             job = build_defs(progress=listener).resolve_job_def("process_recordings")
-            run_in_process(job, instance, todo)
+            run_in_process(job, instance, todo, only_missing=not again)
         outcome.add(pipeline.store.rows(list(names)), names)
     outcome.elapsed_s = time.perf_counter() - started
     return outcome

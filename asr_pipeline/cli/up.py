@@ -28,12 +28,13 @@ def up(
 
     Example: `asr-pipeline up --port 3001`
     """
-    from asr_pipeline.defs.instance import prepare_home  # noqa: PLC0415 - `--help` should not wait for Dagster
+    from asr_pipeline.defs.instance import open_instance  # noqa: PLC0415 - `--help` should not wait for Dagster
 
     settings = load_settings()
     layout = Layout(settings.data_dir)
     layout.ensure()
-    prepare_home(layout.dagster_home)
+    with open_instance(layout.dagster_home):
+        pass  # its tables are made here: the processes below would meet each other doing so
     _require_free(host, port)
     output.print(f"Dagster UI: [bold]http://{host}:{port}[/]   (Ctrl-C stops it)", highlight=False)
     # A shell's `&` has it ignored, and the child would inherit that.

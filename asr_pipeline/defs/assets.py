@@ -39,6 +39,10 @@ class StagesConfig(dg.Config):
         description="With keys: the stages to do, all that are selected if none is named. Such a run takes the whole "
         "job process_recordings: Dagster can't read what a part of the assets is made from without partitions.",
     )
+    only_missing: bool = Field(
+        default=False,
+        description="Leave alone what is done; of the rest, compute only stages that are missing or out of date.",
+    )
 
 
 @dg.multi_asset(
@@ -72,7 +76,7 @@ def recording_stages(
         told=told_by_earlier_runs(context.instance, context.run) if resume else (),
         also=progress,
     )
-    report = pipeline.pipeline.flow(listener, run).run(keys, stages, resume=resume)
+    report = pipeline.pipeline.flow(listener, run).run(keys, stages, resume=resume, only_missing=config.only_missing)
     context.log.info("recordings done: %d, failed: %d", len(report.done), len(report.failed))
     if report.failed:
         raise failure(report.failed, len(keys))

@@ -1,5 +1,6 @@
 """Dagster's instance: where it lies, how it is set up, and runs that are executed in this process."""
 
+import fcntl
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -40,7 +41,8 @@ def open_instance(home: Path) -> Iterator[dg.DagsterInstance]:
     """Open the instance in `home`, which is made where it is missing."""
     prepare_home(home)
     try:
-        opened = dg.DagsterInstance.from_config(str(home))
+        with _one_at_a_time(home):  # two that make Dagster's tables at once meet an error
+            opened = dg.DagsterInstance.from_config(str(home))
     except (dg.DagsterInvalidConfigError, yaml.YAMLError) as error:
         raise SettingInvalid(
             str(home / "dagster.yaml"),
@@ -50,6 +52,13 @@ def open_instance(home: Path) -> Iterator[dg.DagsterInstance]:
         ) from error
     with opened as instance:
         yield instance
+
+
+@contextmanager
+def _one_at_a_time(home: Path) -> Iterator[None]:
+    with (home / ".opening.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def add_partitions(instance: dg.DagsterInstance, recording_ids: Iterable[str]) -> None:
@@ -62,10 +71,12 @@ def run_in_process(
     instance: dg.DagsterInstance,
     recording_ids: Sequence[str],
     stages: Sequence[Stage] | None = None,
+    *,
+    only_missing: bool = False,
 ) -> None:
     """Run a job over recordings in this process: as a range of partitions where they are one, by keys otherwise.
 
-    `stages` are those of the job's to do, all if None.
+    `stages` are those of the job's to do, all if None. `only_missing`: what is done by the time its turn comes stays.
     Recordings that fail are in the store with their reasons; only what stops the whole run is raised.
     Raises KeyboardInterrupt after Ctrl-C: what was committed until then stays.
     """
@@ -74,6 +85,7 @@ def run_in_process(
     as_range = RANGE_START_TAG in tags
     if stages is not None and not as_range:  # why not as a selection: `assets.StagesConfig`
         config["stages"] = [stage.value for stage in stages]
+    settings = {**config, "only_missing": only_missing}
     try:
         job.execute_in_process(
             instance=instance,
@@ -82,7 +94,7 @@ def run_in_process(
                 **no_retries_but_ours(),
                 REPOSITORY_TAG: f"__repository__@{LOCATION}",
             },
-            run_config={"loggers": quiet, "ops": {STEP: {"config": config}}},
+            run_config={"loggers": quiet, "ops": {STEP: {"config": settings}}},
             asset_selection=[dg.AssetKey(stage.value) for stage in stages] if stages is not None and as_range else None,
         )
     except dg.Failure:  # how the step ends where some recordings failed

@@ -4,7 +4,9 @@ PipelineError
 ├── PermanentFailure      the input can't be processed, however often: the recording is quarantined
 │   ├── UnreadableAudio   not audio, corrupt, or not a regular file
 │   ├── LimitExceeded     too long, too large
-│   └── NoSpeech          silent, where silence is not allowed
+│   ├── NoSpeech          silent, where silence is not allowed
+│   ├── EngineStuck       an engine does not come to an end with it
+│   └── EngineCrashed     an engine's process dies of it
 ├── TransientFailure      the surroundings failed: tried again with back-off, then reported
 │   ├── StoreUnavailable  database away or locked
 │   ├── StorageFull       no room to write
@@ -61,6 +63,14 @@ class LimitExceeded(PermanentFailure):
 
 class NoSpeech(PermanentFailure):
     """No speech was found, and the settings don't allow that."""
+
+
+class EngineStuck(PermanentFailure):
+    """An engine took more than its time, also in a process of its own."""
+
+
+class EngineCrashed(PermanentFailure):
+    """The process in which an engine worked on this alone died, as often as it was tried."""
 
 
 class TransientFailure(PipelineError):

@@ -1,7 +1,6 @@
 """Canonical audio on disk: 16 kHz, 16 bit FLAC, written once and read by seek. The only importer of soundfile."""
 
 import os
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -13,10 +12,10 @@ import soundfile
 
 from asr_pipeline.domain.audio import SAMPLE_RATE_HZ
 from asr_pipeline.domain.errors import StorageFull, UpstreamMissing
+from asr_pipeline.domain.unfinished import partial_name
 
 MAX_CHANNELS = 8  # of FLAC
 COMPRESSION_LEVEL = 0.0  # docs/adr/0005-canonical-audio.md: a higher level costs twice the time for 2 % of the size
-PARTIAL_PREFIX = ".partial-"  # as storage names unfinished files, so that its cleaning finds them
 
 Samples = npt.NDArray[np.int16]  # (samples, channels)
 
@@ -30,7 +29,7 @@ class CanonicalWriter:
     def __init__(self, destination: Path, channels: int) -> None:
         self.samples = 0
         self._destination = destination
-        self._partial = destination.parent / f"{PARTIAL_PREFIX}{uuid.uuid4().hex}.flac"
+        self._partial = destination.parent / partial_name(".flac")
         try:
             destination.parent.mkdir(parents=True, exist_ok=True)
             self._partial.touch(exist_ok=False)  # a plain OSError says more than libsndfile's

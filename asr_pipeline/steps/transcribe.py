@@ -1,10 +1,10 @@
-"""Segments -> a transcript: spans are recognised in parallel, and put back in the order of time."""
+"""Spans -> a transcript: they are recognised in parallel, and put back in the order of time."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
-from asr_pipeline.domain.segment import Segment, Span, group_into_spans
+from asr_pipeline.domain.segment import Span
 from asr_pipeline.domain.transcript import Transcript, Utterance, in_time_order
 from asr_pipeline.ports import Transcriber
 
@@ -14,14 +14,13 @@ Recognise = Callable[[Path, Span], Awaitable[list[Utterance]]]
 async def transcribe(
     recording_id: str,
     audio: Path,
-    segments: Sequence[Segment],
+    spans: Sequence[Span],
     transcriber: Transcriber,
     recognise: Recognise,
     *,
-    span_target_s: float,
     spans_in_flight: int,
 ) -> Transcript:
-    """Recognise the segments with `recognise`, at most `spans_in_flight` spans of them at a time.
+    """Recognise the spans with `recognise`, at most `spans_in_flight` of them at a time.
 
     The bound keeps one long recording from filling the executor's queue before short ones behind it.
     """
@@ -31,7 +30,6 @@ async def transcribe(
         async with free:
             return await recognise(audio, span)
 
-    spans = group_into_spans(recording_id, segments, target_s=span_target_s)
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(recognise_span(span)) for span in spans]

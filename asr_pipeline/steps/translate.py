@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
-from asr_pipeline.domain.errors import EngineFailed, PipelineError
+from asr_pipeline.domain.errors import EngineFailed
 from asr_pipeline.domain.glossary import NO_GLOSSARY, Glossary, fingerprint
 from asr_pipeline.domain.transcript import Transcript
 from asr_pipeline.domain.translation import SOURCE_LANGUAGE, Translation, TranslationSet
@@ -66,7 +66,7 @@ class SentenceBatcher:
             results = await self._translate_batch(sentences, language)
             _require_one_to_each(sentences, results, language)
         except Exception as error:  # noqa: BLE001 - handed to those who wait, none is swallowed
-            if len(sentences) == 1 or not isinstance(error, PipelineError):
+            if len(sentences) == 1 or not isinstance(error, EngineFailed):  # another cause is no sentence's fault
                 for future in batch.values():
                     if not future.done():
                         future.set_exception(error)

@@ -15,7 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from asr_pipeline.domain.errors import ModelMissing, SetupError, StorageFull
-from asr_pipeline.storage.atomic import PARTIAL_PREFIX, storage_errors
+from asr_pipeline.domain.unfinished import PARTIAL_PREFIX
+from asr_pipeline.storage.atomic import storage_errors
 
 # The largest official model unpacks to about 4 GB, in about 40 files; graphs and matrices shrink to a half or a third.
 MAX_UNPACKED_BYTES = 16 * 2**30

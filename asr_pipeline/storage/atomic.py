@@ -1,20 +1,19 @@
 """Files appear whole or not at all: written under a hidden name, synced to disk, then renamed.
 
 Whoever looks at a folder sees the old file or the new one, also after `kill -9` or a loss of power. What such an end
-leaves behind is a hidden file whose name starts with `PARTIAL_PREFIX`.
+leaves behind is a hidden file whose name tells who wrote it (`domain/unfinished.py`); `sweep.py` removes it.
 """
 
 import errno
 import os
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 from asr_pipeline.domain.errors import SettingInvalid, StorageFull
+from asr_pipeline.domain.unfinished import partial_name
 
-PARTIAL_PREFIX = ".partial-"
 _FULL = {
     errno.ENOSPC: "a full disk",
     errno.EDQUOT: "a used-up disk quota",
@@ -32,7 +31,7 @@ def partial_file(folder: Path, suffix: str = "") -> Iterator[Path]:
     """
     with storage_errors(folder):
         _make_folder(folder)
-        partial = folder / f"{PARTIAL_PREFIX}{uuid.uuid4().hex}{suffix}"
+        partial = folder / partial_name(suffix)
         try:
             yield partial
         finally:

@@ -21,8 +21,9 @@ from sqlalchemy.engine import Engine
 
 from asr_pipeline import __version__
 from asr_pipeline.domain.errors import StorageFull, StoreUnavailable
+from asr_pipeline.domain.unfinished import PARTIAL_PREFIX
 from asr_pipeline.storage import migrations, table_rows
-from asr_pipeline.storage.atomic import PARTIAL_PREFIX, atomic_path, partial_file
+from asr_pipeline.storage.atomic import atomic_path, partial_file
 from asr_pipeline.storage.backup_archive import (
     AFTERWARDS,
     DATABASE,

@@ -49,6 +49,7 @@ def _field(column: "sa.Column[object]") -> pa.Field:
         return pa.field("recording_id", pa.string(), nullable=False)
     kinds = (
         (UtcTime, pa.timestamp("us", tz="UTC")),
+        (sa.Boolean, pa.bool_()),
         (sa.Integer, pa.int64()),
         (sa.Float, pa.float64()),
     )
@@ -76,7 +77,7 @@ def _frames(engine: Engine, table: sa.Table) -> Iterator[pd.DataFrame]:
 
 def _as_stored(column: "sa.Column[Any]") -> "sa.ColumnElement[Any]":
     """Give text as the database holds it; times and numbers as they are."""
-    if isinstance(column.type, (UtcTime, sa.Integer, sa.Float)):
+    if isinstance(column.type, (UtcTime, sa.Boolean, sa.Integer, sa.Float)):
         return column
     return sa.type_coerce(column, sa.Text).label(column.name)
 

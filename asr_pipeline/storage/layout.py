@@ -54,6 +54,11 @@ class Layout:
         return self.data_dir / "locks"
 
     @property
+    def in_flight(self) -> Path:
+        """Marks of what engines work on: one that nobody works on any more tells of a crash."""
+        return self.locks / "in_flight"
+
+    @property
     def originals(self) -> Path:
         """Source files as they came, byte for byte."""
         return self.data_dir / "originals"
@@ -87,7 +92,7 @@ class Layout:
         """Make the folders. Raises SettingInvalid where that is not possible."""
         folders = (
             *(self.dagster_home, self.inbox, self.originals, self.audio, self.results, self.archive, self.quarantine),
-            *(self.locks, self.models, self.exports, self.logs),
+            *(self.locks, self.in_flight, self.models, self.exports, self.logs),
         )
         for folder in folders:
             try:

@@ -17,11 +17,12 @@ from asr_pipeline.domain.stage import Stage
 from asr_pipeline.domain.subtitle import SubtitleFile
 from asr_pipeline.domain.transcript import Transcript
 from asr_pipeline.domain.translation import TranslationSet
-from asr_pipeline.ports import RecordingRow, RunContext
+from asr_pipeline.ports import RecordingRow, RunContext, StageCommit
 from asr_pipeline.storage import results
 from asr_pipeline.storage.arrivals import put_arrivals
 from asr_pipeline.storage.backlog import Unprocessed, unprocessed
 from asr_pipeline.storage.database import reading, writing
+from asr_pipeline.storage.spans import forget_spans
 from asr_pipeline.storage.standing import (
     in_chunks,
     insert_into,
@@ -107,9 +108,10 @@ class SqlRecordStore:
             return [] if number is None else results.get_segments(connection, number)
 
     def save_transcript(self, transcript: Transcript, run: RunContext) -> None:
-        """Keep a transcript with its utterances and words."""
+        """Keep a transcript with its utterances and words; what was kept of its spans has had its use."""
         with self._stage(transcript.recording_id, Stage.TRANSCRIPTS, run) as (connection, number):
             results.put_transcript(connection, number, transcript)
+            forget_spans(connection, number)
 
     def transcript(self, recording_id: str) -> Transcript | None:
         """Give a transcript with its utterances and words."""
@@ -161,16 +163,32 @@ class SqlRecordStore:
         done: dict[str, set[Stage]] = {one: set() for one in recording_ids}
         joined = stage_commits.join(recordings, recordings.c.number == stage_commits.c.recording_number)
         query = sa.select(recordings.c.recording_id, stage_commits.c.stage).select_from(joined)
+        query = query.where(~stage_commits.c.outdated)
         with reading(self._engine) as connection:
             for ids in in_chunks(list(done)):
                 for recording_id, stage in connection.execute(query.where(recordings.c.recording_id.in_(ids))):
                     done[recording_id].add(Stage(stage))
         return {recording_id: frozenset(stages) for recording_id, stages in done.items()}
 
+    def last_commits(self, recording_ids: Sequence[str]) -> Mapping[str, Mapping[Stage, StageCommit]]:
+        """Give the last commit of each stage; none for a recording that is not registered."""
+        found: dict[str, dict[Stage, StageCommit]] = {one: {} for one in recording_ids}
+        joined = stage_commits.join(recordings, recordings.c.number == stage_commits.c.recording_number)
+        commit = stage_commits.c
+        query = sa.select(recordings.c.recording_id, commit.stage, commit.run_id, commit.committed_at, commit.made_with)
+        query = query.where(~commit.outdated)
+        with reading(self._engine) as connection:
+            for ids in in_chunks(list(found)):
+                rows = connection.execute(query.select_from(joined).where(recordings.c.recording_id.in_(ids)))
+                for recording_id, stage, run_id, committed_at, made_with in rows:
+                    found[recording_id][Stage(stage)] = StageCommit(f"{run_id} {committed_at.isoformat()}", made_with)
+        return found
+
     def stages_done_in(self, root_run_id: str) -> frozenset[tuple[str, Stage]]:
         """Give (recording, stage) pairs that this run, or an automatic retry of it, has committed."""
         joined = stage_commits.join(recordings, recordings.c.number == stage_commits.c.recording_number)
         query = sa.select(recordings.c.recording_id, stage_commits.c.stage).select_from(joined)
+        query = query.where(~stage_commits.c.outdated)
         with reading(self._engine) as connection:
             rows = connection.execute(query.where(stage_commits.c.root_run_id == root_run_id))
             return frozenset((recording_id, Stage(stage)) for recording_id, stage in rows)

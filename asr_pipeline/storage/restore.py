@@ -20,9 +20,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from asr_pipeline.domain.errors import SettingInvalid, SetupError
+from asr_pipeline.domain.unfinished import PARTIAL_PREFIX
 from asr_pipeline.storage import table_rows
 from asr_pipeline.storage.archive import lock
-from asr_pipeline.storage.atomic import PARTIAL_PREFIX, storage_errors
+from asr_pipeline.storage.atomic import storage_errors
 from asr_pipeline.storage.backup_archive import (
     AFTERWARDS,
     DAGSTER,

@@ -40,7 +40,8 @@ def _unfinished(engine: Engine, state: RecordingState) -> list[Redo]:
     of_state = recordings.c.state == state.value
     heads = sa.select(recordings.c.number, recordings.c.recording_id, recordings.c.failed_stage).where(of_state)
     joined = stage_commits.join(recordings, recordings.c.number == stage_commits.c.recording_number)
-    commits = sa.select(recordings.c.number, stage_commits.c.stage).select_from(joined).where(of_state)
+    commits = sa.select(recordings.c.number, stage_commits.c.stage).select_from(joined)
+    commits = commits.where(of_state, ~stage_commits.c.outdated)
     made: dict[int, set[Stage]] = {}
     with reading(engine) as connection:
         found = connection.execute(heads.order_by(recordings.c.number)).all()

@@ -1,7 +1,8 @@
 """Which recordings have stages that would come out differently today, found in SQL: no text is loaded.
 
-A stage is stale where it was made with other code, models or settings than today's (`RunContext.made_with`), where
-something that it is made from was committed after it, or where it is made from a stage that is stale.
+A stage is stale where it was made with other code, models or settings than today's (`RunContext.made_with`), or where
+it is made from a stage that is stale. What is made from a stage that was committed anew is not stale but missing:
+`standing.note_commit` sees to that.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,7 +12,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from asr_pipeline.domain.recording import RecordingState
 from asr_pipeline.domain.redo import Redo
-from asr_pipeline.domain.stage import DEPENDS_ON, Stage, with_downstream
+from asr_pipeline.domain.stage import Stage, with_downstream
 from asr_pipeline.storage.database import reading
 from asr_pipeline.storage.tables import recordings, stage_commits
 
@@ -39,16 +40,6 @@ def stale(engine: Engine, made_with: Mapping[Stage, str], glossary_changed: Glos
 
 def _stale_rows(stage: Stage, today: str) -> "sa.Select[tuple[int, str, str]]":
     """Select (number, id, made_with) of done recordings whose own rows tell that this stage is stale."""
-    input_commits = stage_commits.alias("input_commits")
-    made_before_its_inputs = sa.exists(
-        sa.select(sa.literal(1))
-        .select_from(input_commits)
-        .where(
-            input_commits.c.recording_number == stage_commits.c.recording_number,
-            input_commits.c.stage.in_([dependency.value for dependency in DEPENDS_ON[stage]]),
-            input_commits.c.committed_at > stage_commits.c.committed_at,
-        )
-    )
     joined = stage_commits.join(recordings, recordings.c.number == stage_commits.c.recording_number)
     return (
         sa.select(recordings.c.number, recordings.c.recording_id, stage_commits.c.made_with)
@@ -56,15 +47,14 @@ def _stale_rows(stage: Stage, today: str) -> "sa.Select[tuple[int, str, str]]":
         .where(
             recordings.c.state == RecordingState.DONE.value,
             stage_commits.c.stage == stage.value,
-            sa.or_(stage_commits.c.made_with != today, made_before_its_inputs),
+            stage_commits.c.made_with != today,
+            ~stage_commits.c.outdated,
         )
     )
 
 
 def _reason(stage: Stage, old: str, today: str) -> str:
-    if old != today:
-        return f"{stage}: {old or '(not known)'} → {today}"
-    return f"{stage}: made before {' or '.join(DEPENDS_ON[stage])} as it is now"
+    return f"{stage}: {old or '(not known)'} → {today}"
 
 
 def _done_among(connection: Connection, recording_ids: Mapping[str, str]) -> list[tuple[int, str]]:

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 
 from asr_pipeline.domain.errors import PermanentFailure, PipelineError
 from asr_pipeline.domain.recording import RecordingState
-from asr_pipeline.domain.stage import Stage
+from asr_pipeline.domain.stage import Stage, with_downstream
 from asr_pipeline.ports import RunContext
 from asr_pipeline.storage.tables import recordings, stage_commits
 
@@ -40,16 +40,24 @@ def number_of(connection: Connection, recording_id: str, *, lock: bool = False) 
 
 
 def note_commit(connection: Connection, number: int, stage: Stage, run: RunContext) -> None:
-    """Note that a run has committed a stage, and bring the state up to date."""
+    """Note that a run has committed a stage, and bring the state up to date.
+
+    What is made from it is outdated then: it was made from another result. Its rows stay until it is made anew.
+    """
     values = {
         "run_id": run.run_id,
         "root_run_id": run.root_run_id,
         "committed_at": dt.datetime.now(dt.UTC),
         "made_with": run.made_with,
+        "outdated": False,
     }
     commit = insert_into(connection, stage_commits).values(recording_number=number, stage=stage.value, **values)
     connection.execute(commit.on_conflict_do_update(index_elements=["recording_number", "stage"], set_=values))
-    committed = sa.select(sa.func.count()).where(stage_commits.c.recording_number == number).scalar_subquery()
+    if later := [one.value for one in with_downstream([stage]) if one is not stage]:
+        of_later = (stage_commits.c.recording_number == number) & stage_commits.c.stage.in_(later)
+        connection.execute(sa.update(stage_commits).where(of_later).values(outdated=True))
+    of_all = (stage_commits.c.recording_number == number) & ~stage_commits.c.outdated
+    committed = sa.select(sa.func.count()).select_from(stage_commits).where(of_all).scalar_subquery()
     state = sa.case((committed == len(Stage), RecordingState.DONE.value), else_=RecordingState.IN_PROGRESS.value)
     here = recordings.c.failed_stage.is_(None) | (recordings.c.failed_stage == stage.value)
     connection.execute(sa.update(recordings).where(recordings.c.number == number, here).values(state=state, **CLEARED))

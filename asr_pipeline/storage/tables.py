@@ -280,6 +280,7 @@ stage_commits = sa.Table(
     sa.Column("root_run_id", sa.Text, nullable=False),
     sa.Column("committed_at", UtcTime, nullable=False),
     sa.Column("made_with", sa.Text, nullable=False, server_default=sa.text("''")),
+    sa.Column("outdated", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.CheckConstraint(_one_of("stage", Stage), name="stage"),
     sa.Index(None, "root_run_id"),
     sqlite_with_rowid=False,

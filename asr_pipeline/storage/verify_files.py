@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from asr_pipeline.domain.ledger import Finding, FindingKind
 from asr_pipeline.domain.recording import RecordingState
-from asr_pipeline.storage.atomic import PARTIAL_PREFIX
+from asr_pipeline.domain.unfinished import PARTIAL_PREFIX
 from asr_pipeline.storage.database import reading
 from asr_pipeline.storage.layout import SHARD_CHARS, Layout
 from asr_pipeline.storage.tables import audio, recordings, subtitles

@@ -10,8 +10,8 @@ from sqlalchemy.engine import Engine
 
 from asr_pipeline.domain.arrival import Arrival, Outcome
 from asr_pipeline.domain.ledger import Finding, FindingKind
+from asr_pipeline.domain.unfinished import PARTIAL_PREFIX
 from asr_pipeline.storage.arrivals import SqlArrivals
-from asr_pipeline.storage.atomic import PARTIAL_PREFIX
 from asr_pipeline.storage.layout import Layout
 from asr_pipeline.storage.text import original, storable
 from asr_pipeline.storage.tree import files_below, modified_s

@@ -146,7 +146,6 @@ def _translations(connection: Connection, low: int, high: int) -> Iterator[Findi
         .subquery()
     )
     heard, sentences = or_zero(spoken.c.utterances), or_zero(counted.c.sentences)
-    transcribed = stage_commits.alias("transcribed")
     query = (
         _committed(
             Stage.TRANSLATIONS,
@@ -156,12 +155,6 @@ def _translations(connection: Connection, low: int, high: int) -> Iterator[Findi
             heard,
             low=low,
             high=high,
-        )
-        .join(
-            transcribed,
-            (transcribed.c.recording_number == recordings.c.number)
-            & (transcribed.c.stage == Stage.TRANSCRIPTS.value)
-            & (transcribed.c.committed_at <= stage_commits.c.committed_at),
         )
         .join(translation_sets, translation_sets.c.recording_number == recordings.c.number)
         .outerjoin(
@@ -194,19 +187,28 @@ def _committed(stage: Stage, *columns: "sa.ColumnElement[Any]", low: int, high: 
     """Select of recordings whose stage is committed."""
     return ranged(*columns, low=low, high=high).join(
         stage_commits,
-        (stage_commits.c.recording_number == recordings.c.number) & (stage_commits.c.stage == stage.value),
+        (stage_commits.c.recording_number == recordings.c.number)
+        & (stage_commits.c.stage == stage.value)
+        & ~stage_commits.c.outdated,
     )
 
 
 def counted_rows(
-    table: sa.Table, low: int, high: int, label: str, *, highest: "sa.Column[int] | None" = None
+    table: sa.Table,
+    low: int,
+    high: int,
+    label: str,
+    *,
+    highest: "sa.Column[int] | None" = None,
+    only: "sa.ColumnElement[bool] | None" = None,
 ) -> sa.Subquery:
-    """Count a table's rows by recording, with the highest index where one is given."""
+    """Count a table's rows by recording, of those that `only` lets pass, with the highest index where one is given."""
     number = table.c.recording_number
     columns = [number, sa.func.count().label(label)]
     if highest is not None:
         columns.append(sa.func.max(highest).label("highest"))
-    return sa.select(*columns).where(number.between(low, high)).group_by(number).subquery()
+    counted = sa.select(*columns).where(number.between(low, high)).group_by(number)
+    return (counted if only is None else counted.where(only)).subquery()
 
 
 def or_zero(column: "sa.ColumnElement[int]") -> "sa.ColumnElement[int]":

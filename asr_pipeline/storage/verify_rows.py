@@ -80,7 +80,7 @@ def _without_arrival(connection: Connection, low: int, high: int) -> Iterator[Fi
 
 def _states(connection: Connection, low: int, high: int) -> Iterator[Finding]:
     """Find states that the commits deny: done means that every stage is committed and no failure noted."""
-    commits = counted_rows(stage_commits, low, high, "commits")
+    commits = counted_rows(stage_commits, low, high, "commits", only=~stage_commits.c.outdated)
     query = (
         ranged(recordings.c.recording_id, recordings.c.state, or_zero(commits.c.commits), low=low, high=high)
         .outerjoin(commits, commits.c.recording_number == recordings.c.number)

@@ -69,9 +69,9 @@ def test_a_process_is_known_by_more_than_its_id() -> None:
 
 
 def test_a_dead_run_is_closed_and_holds_nothing_back(instance: dg.DagsterInstance) -> None:
-    gone = {"asr_pipeline__process": name_of_a_process_that_ended()}
-    ours = started(instance, dagster__partition="r1", dagster__max_retries="0", **gone)
-    launched = started(instance, dagster__partition="r3", **gone)
+    gone = name_of_a_process_that_ended()
+    ours = started(instance, dagster__partition="r1", dagster__max_retries="0", asr_pipeline__process=gone)
+    launched = started(instance, dagster__partition="r3", asr_pipeline__process=gone)
     alive = started(instance, dagster__partition="r2", asr_pipeline__process=this_process())
     assert unfinished(instance) == {"r2"}
     with open_pipeline(load_settings()) as pipeline:

@@ -129,6 +129,18 @@ def test_translations_alone_recompute_nothing_upstream(house: House, samples: Pa
     }
 
 
+def test_what_is_done_meanwhile_is_told_and_not_computed_again(house: House, samples: Path) -> None:
+    (recording_id,) = house.register(samples / "phrases-1.wav")
+    house.run([recording_id])
+    audio = house.pipeline.layout.audio_of(recording_id)
+    before = audio.stat()
+    run_in_process(
+        build_defs().resolve_job_def("process_recordings"), house.instance, [recording_id], only_missing=True
+    )
+    assert audio.stat().st_mtime_ns == before.st_mtime_ns
+    assert all(house.materialized(stage)[recording_id] == 2 for stage in Stage)
+
+
 def test_scattered_recordings_go_into_one_run(house: House, samples: Path, tmp_path: Path) -> None:
     ids = house.register(*sample_copies(samples, tmp_path, 5))
     house.run([ids[0], ids[2], ids[4]])

@@ -17,12 +17,14 @@ from asr_pipeline.steps.caption import CaptionRules
 from asr_pipeline.steps.flow import Flow, FlowReport, FlowRules, Tools
 from asr_pipeline_tests.fakes import (
     DeafTranslator,
+    FakeClaims,
     FakeDecoder,
     FakeDetector,
     FakeFiles,
     FakeGlossaries,
     FakeListener,
     FakeMemory,
+    FakeSpans,
     FakeStore,
     FakeSubtitleWriter,
     FakeTranscriber,
@@ -48,6 +50,8 @@ class House:
     writer: FakeSubtitleWriter = field(default_factory=FakeSubtitleWriter)
     store: FakeStore = field(default_factory=FakeStore)
     memory: FakeMemory = field(default_factory=FakeMemory)
+    claims: FakeClaims = field(default_factory=FakeClaims)
+    spans: FakeSpans = field(default_factory=FakeSpans)
     listener: FakeListener = field(default_factory=FakeListener)
     glossaries: FakeGlossaries = field(default_factory=FakeGlossaries)
     unregistered: set[str] = field(default_factory=set)
@@ -61,6 +65,7 @@ class House:
         allow_silent: bool = True,
         in_flight: int = 4,
         span_target_s: float = 1,
+        only_missing: bool = False,
     ) -> FlowReport:
         self.store.register(recording(name) for name in names if name not in self.unregistered)
         tools = Tools(
@@ -72,6 +77,8 @@ class House:
             self.store,
             self.memory,
             FakeFiles(),
+            self.claims,
+            self.spans,
             self.glossaries,
         )
         rules = FlowRules(
@@ -83,7 +90,7 @@ class House:
         )
         with ThreadPoolExecutor(4) as executor:
             flow = Flow(tools, rules, executor, self.listener, run or RunContext("run", "run"))
-            return flow.run(names, stages or tuple(Stage), resume=resume)
+            return flow.run(names, stages or tuple(Stage), resume=resume, only_missing=only_missing)
 
 
 def fail_on(name: str, error: Exception, times: int = 1000) -> "Faulty":

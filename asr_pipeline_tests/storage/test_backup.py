@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from asr_pipeline.domain.errors import SettingInvalid, SetupError
 from asr_pipeline.domain.stage import Stage
-from asr_pipeline.storage.atomic import PARTIAL_PREFIX
+from asr_pipeline.domain.unfinished import PARTIAL_PREFIX
 from asr_pipeline.storage.backup import BackupReport, back_up, estimate_bytes
 from asr_pipeline.storage.backup_archive import HEADER, MANIFEST, manifest_line
 from asr_pipeline.storage.database import open_database, writing

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from asr_pipeline.domain.recording import RecordingState
-from asr_pipeline.domain.stage import DEPENDS_ON, Stage, with_downstream
+from asr_pipeline.domain.stage import Stage, with_downstream
 from asr_pipeline.storage.database import writing
 from asr_pipeline.storage.records import SqlRecordStore
 from asr_pipeline.storage.staleness import stale
@@ -19,11 +19,8 @@ from asr_pipeline_tests.storage.samples import recording
 pytestmark = pytest.mark.database
 NOON = dt.datetime(2026, 1, 1, 12, tzinfo=dt.UTC)
 TODAY = {stage: f"code 2; {stage}" for stage in Stage}
-Commits = Mapping[Stage, tuple[str, int]]  # made with, second of the commit
-COMMITS = st.fixed_dictionaries(
-    {stage: st.tuples(st.sampled_from([TODAY[stage], TODAY[stage], "code 1"]), st.integers(0, 3)) for stage in Stage}
-)
-UP_TO_DATE: Commits = {stage: (TODAY[stage], stage.order) for stage in Stage}
+Commits = Mapping[Stage, str]  # made with
+COMMITS = st.fixed_dictionaries({stage: st.sampled_from([TODAY[stage], TODAY[stage], "code 1"]) for stage in Stage})
 
 
 def commit(database: sa.Engine, archive: list[Commits], state: RecordingState = RecordingState.DONE) -> list[str]:
@@ -42,11 +39,11 @@ def commit(database: sa.Engine, archive: list[Commits], state: RecordingState = 
                 "stage": stage.value,
                 "run_id": "r",
                 "root_run_id": "r",
-                "committed_at": NOON + dt.timedelta(seconds=second),
+                "committed_at": NOON,
                 "made_with": made_with,
             }
             for one, commits in zip(made, archive, strict=True)
-            for stage, (made_with, second) in commits.items()
+            for stage, made_with in commits.items()
         ]
         if commits_of:
             connection.execute(sa.insert(stage_commits), commits_of)
@@ -54,12 +51,7 @@ def commit(database: sa.Engine, archive: list[Commits], state: RecordingState = 
 
 
 def by_rule(commits: Commits) -> frozenset[Stage]:
-    own = {
-        stage
-        for stage, (made_with, second) in commits.items()
-        if made_with != TODAY[stage] or any(commits[one][1] > second for one in DEPENDS_ON[stage])
-    }
-    return with_downstream(own)
+    return with_downstream(stage for stage, made_with in commits.items() if made_with != TODAY[stage])
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
@@ -73,19 +65,17 @@ def test_the_query_finds_what_the_rule_says(database: sa.Engine, archive: list[C
 
 
 def test_the_reason_tells_old_and_new(database: sa.Engine) -> None:
-    changed = {**UP_TO_DATE, Stage.TRANSLATIONS: ("code 1; beam 1", 3)}
-    older = {**UP_TO_DATE, Stage.TRANSCRIPTS: (TODAY[Stage.TRANSCRIPTS], 4)}
-    unknown = {**UP_TO_DATE, Stage.SUBTITLES: ("", 4)}
-    commit(database, [UP_TO_DATE, changed, older, unknown])
-    first, second, third = stale(database, TODAY)
+    changed = {**TODAY, Stage.TRANSLATIONS: "code 1; beam 1"}
+    unknown = {**TODAY, Stage.SUBTITLES: ""}
+    commit(database, [TODAY, changed, unknown])
+    first, second = stale(database, TODAY)
     assert first.reasons == ("translations: code 1; beam 1 → code 2; translations",)
     assert first.stages == {Stage.TRANSLATIONS, Stage.SUBTITLES}
-    assert second.reasons == ("translations: made before transcripts as it is now",)
-    assert third.reasons == ("subtitles: (not known) → code 2; subtitles",)
+    assert second.reasons == ("subtitles: (not known) → code 2; subtitles",)
 
 
 def test_another_glossary_makes_translations_stale(database: sa.Engine) -> None:
-    ids = commit(database, [UP_TO_DATE, UP_TO_DATE, {**UP_TO_DATE, Stage.SUBTITLES: ("code 1", 4)}])
+    ids = commit(database, [TODAY, TODAY, {**TODAY, Stage.SUBTITLES: "code 1"}])
     changed = {ids[1]: "another glossary", ids[2]: "another glossary", "nobody": "another glossary"}
     found = stale(database, TODAY, lambda: changed)
     assert [redo.recording_id for redo in found] == [ids[1], ids[2]]
@@ -95,5 +85,5 @@ def test_another_glossary_makes_translations_stale(database: sa.Engine) -> None:
 
 @pytest.mark.parametrize("state", [RecordingState.IN_PROGRESS, RecordingState.DROPPED])
 def test_only_what_is_done_is_stale(database: sa.Engine, state: RecordingState) -> None:
-    commit(database, [{**UP_TO_DATE, Stage.SUBTITLES: ("code 1", 4)}], state)
+    commit(database, [{**TODAY, Stage.SUBTITLES: "code 1"}], state)
     assert stale(database, TODAY) == []

@@ -136,6 +136,7 @@ def upgrade() -> None:
         sa.Column("root_run_id", sa.Text(), nullable=False),
         sa.Column("committed_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("made_with", sa.Text(), server_default=sa.text("''"), nullable=False),
+        sa.Column("outdated", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.CheckConstraint(
             "stage IN ('raw_audio', 'segments', 'transcripts', 'translations', 'subtitles')",
             name=op.f("ck_stage_commits_stage"),
