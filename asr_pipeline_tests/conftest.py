@@ -46,8 +46,8 @@ def starter_models() -> Path:
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """Address of a PostgreSQL server that is started for these tests, as its superuser."""
-    with postgres_server() as url:
-        yield url
+    with postgres_server() as server:
+        yield server.url
 
 
 @pytest.fixture(scope="session")

@@ -23,52 +23,70 @@ STOP_MAX_S = 20
 UNSAFE_BUT_FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "32MB"}
 
 
-@contextmanager
-def postgres_server() -> Iterator[str]:
-    """Start a server, give the address of its `postgres` database, and stop it at the end."""
-    folder = Path(tempfile.mkdtemp(prefix="asr-postgres-"))
-    try:
-        user = _unprivileged(folder)
-        binaries = _usable(_binaries(), folder, user)
-        data = folder / "data"
-        initdb = [
-            str(binaries / "initdb"),
-            "-D",
-            str(data),
-            "-U",
-            "postgres",
-            "-A",
-            "trust",
-            "-E",
-            "UTF8",
-            "--locale=C",
-            "-N",
-        ]
+class PostgresServer:
+    """A server in a folder of its own. It can be killed and started again; what it holds stays."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._user = _unprivileged(folder)
+        self._binaries = _usable(_binaries(), folder, self._user)
+        self._data = folder / "data"
+        self._server: subprocess.Popen[bytes] | None = None
+        options = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"]
+        command = [str(self._binaries / "initdb"), "-D", str(self._data), *options]
         made = subprocess.run(
-            initdb, capture_output=True, text=True, check=False, cwd=folder, env=_environment(), **user
+            command, capture_output=True, text=True, check=False, cwd=folder, env=_environment(), **self._user
         )
         assert made.returncode == 0, made.stderr
+
+    @property
+    def url(self) -> str:
+        """Address of its `postgres` database, as its superuser."""
+        return f"postgresql+psycopg2://postgres@/postgres?host={self._folder}"
+
+    def start(self) -> None:
+        """Start, and wait until it answers."""
         settings = [part for name, value in UNSAFE_BUT_FAST.items() for part in ("-c", f"{name}={value}")]
-        with (folder / "log").open("wb") as log:
-            server = subprocess.Popen(
-                [binaries / "postgres", "-D", data, "-k", folder, "-h", "", *settings],
+        with (self._folder / "log").open("ab") as log:
+            self._server = subprocess.Popen(
+                [self._binaries / "postgres", "-D", self._data, "-k", self._folder, "-h", "", *settings],
                 stdout=log,
                 stderr=log,
-                cwd=folder,
+                cwd=self._folder,
                 env=_environment(),
-                **user,
+                **self._user,
             )
+        _wait_until_ready(self._server, self.url, self._folder / "log")
+
+    def kill(self) -> None:
+        """Kill it; its own processes see that and end."""
+        assert self._server is not None
+        self._server.kill()
+        self._server.wait()
+
+    def stop(self) -> None:
+        """Stop, if it runs."""
+        if self._server is None:
+            return
+        self._server.send_signal(signal.SIGINT)  # "fast": disconnects clients
         try:
-            url = f"postgresql+psycopg2://postgres@/postgres?host={folder}"
-            _wait_until_ready(server, url, folder / "log")
-            yield url
+            self._server.wait(STOP_MAX_S)
+        except subprocess.TimeoutExpired:
+            self._server.kill()
+            self._server.wait()
+
+
+@contextmanager
+def postgres_server() -> Iterator[PostgresServer]:
+    """Start a server, and stop it at the end."""
+    folder = Path(tempfile.mkdtemp(prefix="asr-postgres-"))
+    try:
+        server = PostgresServer(folder)
+        try:
+            server.start()
+            yield server
         finally:
-            server.send_signal(signal.SIGINT)  # "fast": disconnects clients
-            try:
-                server.wait(STOP_MAX_S)
-            except subprocess.TimeoutExpired:
-                server.kill()
-                server.wait()
+            server.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -10,6 +10,7 @@ import yaml  # type: ignore[import-untyped]
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from asr_pipeline.cli.main import app
+from asr_pipeline.cli.up import WORKSPACE
 from asr_pipeline.settings import ENVIRONMENT_PREFIX, Settings
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -77,3 +78,7 @@ def test_the_dagster_yaml_of_the_clone_is_the_one_that_is_written_but_for_its_pl
     places = {name: clone.pop(name) for name in ("storage", "local_artifact_storage", "compute_logs")}
     assert "data/dagster" in str(places)
     assert clone == yaml.safe_load((REPOSITORY / "asr_pipeline" / "defs" / "instance.yaml").read_text())
+
+
+def test_the_workspace_of_the_clone_is_the_one_that_is_written() -> None:
+    assert (REPOSITORY / "workspace.yaml").read_text() == WORKSPACE

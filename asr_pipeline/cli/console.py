@@ -2,15 +2,28 @@
 
 import json
 import os
+import shlex
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+NAME = "asr-pipeline"
 output = Console(soft_wrap=False)
 errors = Console(stderr=True)
+
+
+def program() -> str:
+    """Give what to type to run this program: its name where that leads here, else its path."""
+    here = Path(sys.executable).with_name(NAME)
+    found = shutil.which(NAME)
+    if not here.exists() or (found is not None and Path(found).resolve() == here.resolve()):
+        return NAME
+    return shlex.quote(os.path.relpath(here))
 
 
 def write_json(value: object) -> None:

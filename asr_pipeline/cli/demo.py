@@ -4,7 +4,7 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from asr_pipeline.cli.console import output
+from asr_pipeline.cli.console import output, program
 from asr_pipeline.cli.process import process_files
 from asr_pipeline.cli.running import report_failures
 from asr_pipeline.domain.errors import SetupError
@@ -42,10 +42,11 @@ def demo() -> None:
         layout = pipeline.layout
         output.print(
             f"\n[bold]{outcome.audio_s:.1f} s of audio in {outcome.elapsed_s:.1f} s[/], models loaded included.\n"
-            f"Subtitles and transcripts: {escape(str(layout.results))}\n"
-            f"Database:                  {escape(pipeline.database_name)}\n"
-            f"Your own recordings:       asr-pipeline process FILE …\n"
-            f"These results in the UI:   asr-pipeline up",
+            f"Subtitles:                      {escape(str(layout.results))}\n"
+            f"Transcripts and translations:   {escape(pipeline.database_name)}\n"
+            f"One of them, as text or JSON:   {program()} show ID -f txt\n"
+            f"Your own recordings:            {program()} process FILE …\n"
+            f"These results in Dagster's UI:  {program()} up",
             highlight=False,
             soft_wrap=True,
         )

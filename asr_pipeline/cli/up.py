@@ -1,19 +1,25 @@
 """`asr-pipeline up`: the Dagster UI and daemon over the data folder."""
 
 import os
-import signal
 import socket
-import subprocess
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from asr_pipeline.cli.console import output
+from asr_pipeline.cli.supervision import keep_running
 from asr_pipeline.domain.errors import SetupError
 from asr_pipeline.settings import ENVIRONMENT_PREFIX, load_settings
+from asr_pipeline.storage.atomic import write_text
 from asr_pipeline.storage.layout import Layout
 
+WORKSPACE = """load_from:
+  - python_module:
+      module_name: asr_pipeline.definitions
+      location_name: asr_pipeline
+"""
 # One tick of the inbox may copy and read back a file of many gigabytes. What takes even longer goes on in the code
 # server, and the next tick finds it done.
 SENSOR_TIMEOUT, SENSOR_MAX_S = "DAGSTER_SENSOR_GRPC_TIMEOUT_SECONDS", "300"
@@ -24,7 +30,7 @@ def up(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the UI.")] = 3000,
     host: Annotated[str, typer.Option(help="Address to listen on. The UI has no login: keep it local.")] = "127.0.0.1",
 ) -> None:
-    """Start the Dagster UI and daemon over the data folder, until Ctrl-C.
+    """Start the Dagster UI and daemon over the data folder, until Ctrl-C; one that dies is started again.
 
     Example: `asr-pipeline up --port 3001`
     """
@@ -37,22 +43,23 @@ def up(
         pass  # its tables are made here: the processes below would meet each other doing so
     _require_free(host, port)
     output.print(f"Dagster UI: [bold]http://{host}:{port}[/]   (Ctrl-C stops it)", highlight=False)
-    # A shell's `&` has it ignored, and the child would inherit that.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     # `dagster dev` warns that `dg dev` supersedes it; that one wants a project of its own, which a wheel is not.
-    child = subprocess.Popen(  # noqa: S603 - our own interpreter, no shell
-        [sys.executable, "-m", "dagster", "dev", "-m", "asr_pipeline.definitions", "-h", host, "-p", str(port)],
-        env={
-            SENSOR_TIMEOUT: SENSOR_MAX_S,
-            **os.environ,
-            "DAGSTER_HOME": str(layout.dagster_home),
-            f"{ENVIRONMENT_PREFIX}DATA_DIR": str(settings.data_dir),
-        },
-        cwd=layout.dagster_home,
-    )
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: child.send_signal(signal.SIGINT))
-    raise typer.Exit(max(0, child.wait()))
+    command = [sys.executable, "-m", "dagster", "dev", "-w", str(_workspace(layout)), "-h", host, "-p", str(port)]
+    environment = {
+        SENSOR_TIMEOUT: SENSOR_MAX_S,
+        "PYTHONWARNINGS": "ignore:Function `dev_command` is superseded",
+        **os.environ,
+        "DAGSTER_HOME": str(layout.dagster_home),
+        f"{ENVIRONMENT_PREFIX}DATA_DIR": str(settings.data_dir),
+    }
+    raise typer.Exit(keep_running(command, environment, layout.dagster_home))
+
+
+def _workspace(layout: Layout) -> Path:
+    """Write the file that names the code location, the same as a clone's."""
+    path = layout.dagster_home / "workspace.yaml"
+    write_text(path, WORKSPACE)
+    return path
 
 
 def _require_free(host: str, port: int) -> None:

@@ -76,6 +76,7 @@ def run_request(
 ) -> dg.RunRequest:
     """Ask for one run over recordings: a range of partitions where they are one, a list of keys otherwise.
 
+    It computes what is missing: what a run that crashed or failed has committed stays.
     Partitions that are missing are added at once, in bulk: only then is it known whether they are a range.
     Where no run key is given it is the same for the same recordings until such a run was made: who asks twice at once
     gets one run, and what a crashed run left can be asked for again.
@@ -88,7 +89,7 @@ def run_request(
     return dg.RunRequest(
         run_key=run_key or f"{batch}-{earlier}",
         job_name=job_name,
-        run_config={"ops": {STEP: {"config": config}}} if config["keys"] else {},
+        run_config={"ops": {STEP: {"config": {**config, "only_missing": True}}}},
         tags={BATCH_TAG: batch, **range_tags, **(tags or {})},
     )
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 import pytest
 
 from asr_pipeline.domain.errors import EngineCrashed, EngineFailed, EngineStuck, UnreadableAudio

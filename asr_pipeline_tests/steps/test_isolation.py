@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 import pytest
 
 pytestmark = pytest.mark.fault

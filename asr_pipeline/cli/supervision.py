@@ -1,0 +1,71 @@
+"""Keeps a group of processes running until a person stops it, and leaves none of them behind."""
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from asr_pipeline.cli.console import errors
+
+SHORTEST_LIFE_S = 20.0  # what ends sooner can't start: it is not started again
+STOP_MAX_S = 15.0
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+def keep_running(command: Sequence[str], environment: Mapping[str, str], folder: Path) -> int:
+    """Run a command, again whenever it ends by itself, until SIGINT or SIGTERM; gives the exit code.
+
+    Its children are in a group of their own, which goes with it: one that lived on would hold the port. What they were
+    at is taken up again after the restart.
+    """
+    stopping = False
+    running: list[subprocess.Popen[bytes]] = []
+
+    def stop(*_: object) -> None:
+        nonlocal stopping
+        stopping = True
+        for one in running:
+            one.send_signal(signal.SIGINT)
+
+    # A shell's `&` has SIGINT ignored, and children inherit that.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    while True:
+        started_s = time.monotonic()
+        with subprocess.Popen(  # noqa: S603 - our own interpreter, no shell
+            command,
+            env=environment,
+            cwd=folder,
+            start_new_session=True,
+            preexec_fn=_end_with_parent,  # noqa: PLW1509 - no thread has been started here
+        ) as child:
+            running[:] = [child]
+            if stopping:  # it came before there was a child to tell
+                child.send_signal(signal.SIGINT)
+            code = child.wait()
+            _end_group(child.pid, signal.SIGTERM if stopping else signal.SIGKILL)
+        if stopping:
+            return max(0, code)
+        if time.monotonic() - started_s < SHORTEST_LIFE_S:
+            return code or 1
+        errors.print("Dagster ended unexpectedly, and is started again.")
+
+
+def _end_with_parent() -> None:
+    """Have the kernel interrupt this process when its parent dies, however that happens."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGINT)
+
+
+def _end_group(group: int, first: signal.Signals) -> None:
+    """End what is left of a group: asked first, if `first` asks, then killed."""
+    deadline_s = time.monotonic() + STOP_MAX_S
+    with contextlib.suppress(ProcessLookupError):  # nobody is left
+        os.killpg(group, first)
+        while time.monotonic() < deadline_s:
+            os.killpg(group, 0)
+            time.sleep(0.1)
+        os.killpg(group, signal.SIGKILL)

@@ -1,0 +1,83 @@
+"""Whatever part of `asr-pipeline up` is killed, and whenever: all that entered is done, and SQL and Dagster agree."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+import sqlalchemy as sa
+
+from asr_pipeline.defs.backlog import unfinished
+from asr_pipeline.defs.instance import open_instance
+from asr_pipeline.domain.recording import RecordingState
+from asr_pipeline.domain.unfinished import PARTIAL_PREFIX
+from asr_pipeline.settings import load_settings
+from asr_pipeline.storage.database import reading
+from asr_pipeline.storage.tables import stage_commits
+from asr_pipeline.wiring import Storage, open_storage
+from asr_pipeline_tests.e2e.serving import Served, kill, served
+
+pytestmark = [pytest.mark.e2e, pytest.mark.engine, pytest.mark.fault]
+MEMOS = 20
+RUN_PROCESS = ("multiprocessing.spawn", "spawn_main")
+CODE_SERVER = ("dagster", "api", "grpc")
+DAEMON = ("dagster._daemon",)
+
+
+def drop(samples: Path, inbox: Path, numbers: range) -> None:
+    """Put memos of different bytes into the inbox: trailing bytes after the audio are legal and ignored."""
+    originals = sorted(samples.glob("*.wav"))
+    inbox.mkdir(parents=True, exist_ok=True)
+    for number in numbers:
+        partial = inbox / f"memo {number}.wav.part"
+        shutil.copy(originals[number % len(originals)], partial)
+        with partial.open("ab") as file:
+            file.write(b"note" + (4).to_bytes(4, "little") + number.to_bytes(4, "little"))
+        partial.rename(partial.with_suffix(""))
+
+
+def commits(storage: Storage) -> int:
+    with reading(storage.database) as connection:
+        return int(connection.execute(sa.select(sa.func.count()).select_from(stage_commits)).scalar_one())
+
+
+def work_has_begun(up: Served, storage: Storage) -> None:
+    """Wait until a run commits something more."""
+    before = commits(storage)
+    up.wait_until(lambda: commits(storage) > before, "a run at work")
+
+
+@pytest.mark.timeout(1800)
+def test_whatever_is_killed_everything_is_done(tmp_path: Path, samples: Path) -> None:
+    data_dir = tmp_path / "data"
+    with open_storage(load_settings(data_dir=data_dir)) as storage:
+        with served(data_dir) as up:
+            for number, victim in enumerate([RUN_PROCESS, CODE_SERVER, DAEMON]):
+                drop(samples, data_dir / "inbox", range(5 * number, 5 * number + 5))
+                work_has_begun(up, storage)
+                kill(up.below(*victim))
+            drop(samples, data_dir / "inbox", range(15, MEMOS))
+            work_has_begun(up, storage)
+            everything = psutil.Process(up.process.pid)
+            kill([everything, *everything.children(recursive=True)])  # as when the power fails
+        with served(data_dir) as up, open_instance(data_dir / "dagster") as instance:
+            up.wait_until(
+                lambda: storage.store.count_by_state()[RecordingState.DONE] == MEMOS and not unfinished(instance),
+                f"{MEMOS} recordings done",
+            )
+    finished = subprocess.run(
+        [sys.executable, "-m", "asr_pipeline", "verify", "--deep", "--json"],
+        env=os.environ | {"ASR_PIPELINE_DATA_DIR": str(data_dir)},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    assert json.loads(finished.stdout)["findings"] == []
+    assert [path for path in data_dir.rglob(f"{PARTIAL_PREFIX}*") if path.is_file()] == []
+    assert [path.name for path in (data_dir / "inbox").iterdir()] == []
