@@ -26,8 +26,9 @@ UNSAFE_BUT_FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_write
 class PostgresServer:
     """A server in a folder of its own. It can be killed and started again; what it holds stays."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, durable: bool = False) -> None:
         self._folder = folder
+        self._settings = {} if durable else UNSAFE_BUT_FAST
         self._user = _unprivileged(folder)
         self._binaries = _usable(_binaries(), folder, self._user)
         self._data = folder / "data"
@@ -46,7 +47,7 @@ class PostgresServer:
 
     def start(self) -> None:
         """Start, and wait until it answers."""
-        settings = [part for name, value in UNSAFE_BUT_FAST.items() for part in ("-c", f"{name}={value}")]
+        settings = [part for name, value in self._settings.items() for part in ("-c", f"{name}={value}")]
         with (self._folder / "log").open("ab") as log:
             self._server = subprocess.Popen(
                 [self._binaries / "postgres", "-D", self._data, "-k", self._folder, "-h", "", *settings],
@@ -77,11 +78,11 @@ class PostgresServer:
 
 
 @contextmanager
-def postgres_server() -> Iterator[PostgresServer]:
-    """Start a server, and stop it at the end."""
+def postgres_server(*, durable: bool = False) -> Iterator[PostgresServer]:
+    """Start a server, and stop it at the end. `durable`: what it committed outlives a kill."""
     folder = Path(tempfile.mkdtemp(prefix="asr-postgres-"))
     try:
-        server = PostgresServer(folder)
+        server = PostgresServer(folder, durable=durable)
         try:
             server.start()
             yield server

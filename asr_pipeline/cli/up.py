@@ -15,6 +15,7 @@ from asr_pipeline.settings import ENVIRONMENT_PREFIX, load_settings
 from asr_pipeline.storage.atomic import write_text
 from asr_pipeline.storage.layout import Layout
 
+CODE_SERVER = "dagster api grpc"  # nobody else notices where it is gone: sensors would fail for good
 WORKSPACE = """load_from:
   - python_module:
       module_name: asr_pipeline.definitions
@@ -52,7 +53,7 @@ def up(
         "DAGSTER_HOME": str(layout.dagster_home),
         f"{ENVIRONMENT_PREFIX}DATA_DIR": str(settings.data_dir),
     }
-    raise typer.Exit(keep_running(command, environment, layout.dagster_home))
+    raise typer.Exit(keep_running(command, environment, layout.dagster_home, CODE_SERVER))
 
 
 def _workspace(layout: Layout) -> Path:

@@ -16,7 +16,7 @@ from typing import IO
 
 import psutil
 
-LONGEST_WAIT_S = 600
+LONGEST_WAIT_S = 400
 
 
 @dataclass

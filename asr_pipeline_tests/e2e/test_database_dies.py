@@ -47,7 +47,7 @@ def wait_for_the_first_commit(url: str) -> None:
 
 def test_a_database_that_is_killed_and_comes_back_costs_nothing(tmp_path: Path, samples: Path) -> None:
     files = memos(samples, tmp_path)
-    with postgres_server() as server:
+    with postgres_server(durable=True) as server:
         environment = {"ASR_PIPELINE_DATABASE_URL": server.url, "ASR_PIPELINE_DATA_DIR": str(tmp_path / "data")}
         with subprocess.Popen(
             [sys.executable, "-m", "asr_pipeline", "process", *files, "-f", "txt"],
