@@ -18,7 +18,7 @@ demo: .venv/runtime  ## set up, and run the main job on the sample recordings
 ROOMY_TMP := $(shell [ "$$(df -k --output=avail /dev/shm 2>/dev/null | tail -1)" -gt 2000000 ] 2>/dev/null && echo /dev/shm)
 
 test: .venv/dev  ## set up, and run all tests
-	$(if $(ROOMY_TMP),TMPDIR=$(ROOMY_TMP)) .venv/bin/python -m pytest -n 2 --dist loadfile $(TEST_ARGUMENTS)
+	$(if $(ROOMY_TMP),TMPDIR=$(ROOMY_TMP)) .venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(TEST_ARGUMENTS)
 
 check: .venv/dev  ## style, types, direction of imports
 	.venv/bin/python -m ruff check .

@@ -7,7 +7,7 @@ import pytest
 
 from asr_pipeline.domain.errors import SetupError
 from asr_pipeline.settings import load_settings
-from asr_pipeline.wiring import open_pipeline
+from asr_pipeline.wiring.pipeline import open_pipeline
 
 
 def test_phrases_reach_the_recognizer_and_its_version(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ import soundfile
 
 from asr_pipeline.domain.segment import Segment
 from asr_pipeline.settings import load_settings
-from asr_pipeline.wiring import open_pipeline
+from asr_pipeline.wiring.pipeline import open_pipeline
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SAMPLES = REPOSITORY / "data" / "samples"

@@ -39,7 +39,7 @@ from asr_pipeline.settings import load_settings
 from asr_pipeline.storage.database import writing
 from asr_pipeline.storage.importing import Importer, Keeping
 from asr_pipeline.storage.tables import recordings, stage_commits
-from asr_pipeline.wiring import Pipeline, open_pipeline
+from asr_pipeline.wiring.pipeline import Pipeline, open_pipeline
 
 MEMOS = 50
 MEMO_S = 3

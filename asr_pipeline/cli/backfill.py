@@ -19,7 +19,7 @@ from asr_pipeline.settings import load_settings
 if TYPE_CHECKING:
     from dagster import DagsterInstance
 
-    from asr_pipeline.wiring import Pipeline
+    from asr_pipeline.wiring.pipeline import Pipeline
 
 INTERRUPTED = 130
 
@@ -81,7 +81,7 @@ def backfill(
         raise typer.BadParameter("give one of --missing, --failed, --stale and --since")
     wanted = chosen[0] if chosen else Wanted.MISSING
     from asr_pipeline.defs.instance import open_instance  # noqa: PLC0415 - `--help` should not wait for engines
-    from asr_pipeline.wiring import open_pipeline  # noqa: PLC0415
+    from asr_pipeline.wiring.pipeline import open_pipeline  # noqa: PLC0415
 
     with open_pipeline(load_settings()) as pipeline, open_instance(pipeline.layout.dagster_home) as instance:
         work = plan(pipeline, instance, wanted, since, limit)

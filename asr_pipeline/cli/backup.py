@@ -29,7 +29,7 @@ def backup(
     Example: `asr-pipeline backup house.tar.gz`
     """
     from asr_pipeline.storage.backup import back_up, estimate_bytes  # noqa: PLC0415 - `--help` should not wait
-    from asr_pipeline.wiring import open_storage  # noqa: PLC0415
+    from asr_pipeline.wiring.storage import open_storage  # noqa: PLC0415
 
     with open_storage(load_settings()) as storage, _progress_bar() as bar:
         task = bar.add_task("Backing up", total=estimate_bytes(storage.layout, models=models))
@@ -87,7 +87,7 @@ def _reconcile(settings: Settings) -> None:
     """Tell Dagster what was in flight when its home was copied, a moment before the database."""
     from asr_pipeline.defs.instance import open_instance  # noqa: PLC0415 - as above
     from asr_pipeline.defs.reconcile import compare, fail_runs_at_work  # noqa: PLC0415
-    from asr_pipeline.wiring import open_storage  # noqa: PLC0415
+    from asr_pipeline.wiring.storage import open_storage  # noqa: PLC0415
 
     with (
         open_storage(settings) as storage,

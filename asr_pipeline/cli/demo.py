@@ -31,7 +31,7 @@ def demo() -> None:
     Example: `asr-pipeline demo`
     """
     from asr_pipeline.cli import rendering  # noqa: PLC0415 - `--help` should not wait for engines
-    from asr_pipeline.wiring import open_pipeline  # noqa: PLC0415
+    from asr_pipeline.wiring.pipeline import open_pipeline  # noqa: PLC0415
 
     files = list(audio_files([samples_dir()]))
     output.print(f"Transcribing and translating {len(files)} sample recordings …")

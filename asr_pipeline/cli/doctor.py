@@ -15,7 +15,7 @@ from asr_pipeline.settings import Settings, load_settings
 from asr_pipeline.storage.layout import Layout
 
 if TYPE_CHECKING:
-    from asr_pipeline.wiring import Pipeline
+    from asr_pipeline.wiring.pipeline import Pipeline
 
 LOW_DISK_BYTES = 2 * 2**30
 UI_PORT = 3000
@@ -51,7 +51,7 @@ def doctor(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON, 
 
 
 def _pipeline(settings: Settings) -> list[Diagnosis]:
-    from asr_pipeline.wiring import build_pipeline  # noqa: PLC0415 - `--help` should not wait for engines
+    from asr_pipeline.wiring.pipeline import build_pipeline  # noqa: PLC0415 - `--help` should not wait for engines
 
     dagster = _tried("dagster", lambda: _dagster(settings))
     try:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance
 
     from asr_pipeline.storage.importing import ImportReport
-    from asr_pipeline.wiring import Pipeline
+    from asr_pipeline.wiring.pipeline import Pipeline
 
 NEXT = """
 Backfill them:   asr-pipeline backfill
@@ -48,7 +48,7 @@ def import_archive(
     """
     from asr_pipeline.defs.instance import open_instance  # noqa: PLC0415 - `--help` should not wait for engines
     from asr_pipeline.storage.importing import Keeping  # noqa: PLC0415
-    from asr_pipeline.wiring import open_pipeline  # noqa: PLC0415
+    from asr_pipeline.wiring.pipeline import open_pipeline  # noqa: PLC0415
 
     if in_place and link:
         raise typer.BadParameter("give --in-place or --link, not both")

@@ -18,7 +18,7 @@ from asr_pipeline.storage.searching import audio_files
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from asr_pipeline.wiring import Pipeline
+    from asr_pipeline.wiring.pipeline import Pipeline
 
 
 class Format(StrEnum):
@@ -50,7 +50,7 @@ def process(
     Example: `asr-pipeline process talks/ -f srt -f json --out subtitles`
     """
     from asr_pipeline.cli import rendering  # noqa: PLC0415 - `--help` should not wait for engines
-    from asr_pipeline.wiring import open_pipeline  # noqa: PLC0415
+    from asr_pipeline.wiring.pipeline import open_pipeline  # noqa: PLC0415
 
     wanted = formats or [Format.TABLE]
     if out is not None and Format.TABLE in wanted:

@@ -26,7 +26,7 @@ from asr_pipeline.storage.text import storable
 
 if TYPE_CHECKING:
     from asr_pipeline.storage.quarantine import Reason
-    from asr_pipeline.wiring import Storage
+    from asr_pipeline.wiring.storage import Storage
 
 app = typer.Typer(help="What could not be taken or processed: list it, try it again, give it up.", no_args_is_help=True)
 LOCK_WAIT_S = 60
@@ -42,7 +42,7 @@ def list_quarantine(*, as_json: AsJson = False) -> None:
 
     Example: `asr-pipeline quarantine list --json`
     """
-    from asr_pipeline.wiring import open_storage  # noqa: PLC0415 - `--help` should not wait for the database
+    from asr_pipeline.wiring.storage import open_storage  # noqa: PLC0415 - `--help` should not wait for the database
 
     with open_storage(load_settings()) as storage:
         found = [_described(storage, reason) for reason in storage.quarantined()]
@@ -65,7 +65,7 @@ def retry(
 
     Example: `asr-pipeline quarantine retry --all`
     """
-    from asr_pipeline.wiring import open_storage  # noqa: PLC0415 - `--help` should not wait for the database
+    from asr_pipeline.wiring.storage import open_storage  # noqa: PLC0415 - `--help` should not wait for the database
 
     with open_storage(load_settings()) as storage:
         chosen = _chosen(storage.quarantined(), names or [], everything=everything)
@@ -94,7 +94,7 @@ def drop(
 
     Example: `asr-pipeline quarantine drop broken-0123456789ab`
     """
-    from asr_pipeline.wiring import open_storage  # noqa: PLC0415 - `--help` should not wait for the database
+    from asr_pipeline.wiring.storage import open_storage  # noqa: PLC0415 - `--help` should not wait for the database
 
     with open_storage(load_settings()) as storage:
         chosen = _chosen(storage.quarantined(), names or [], everything=everything)

@@ -15,7 +15,7 @@ from asr_pipeline.storage.documents import transcript_json, transcript_text
 if TYPE_CHECKING:
     from asr_pipeline.cli.process import Format
     from asr_pipeline.cli.running import Outcome
-    from asr_pipeline.wiring import Pipeline
+    from asr_pipeline.wiring.storage import Storage
 
 
 def clock(seconds: float) -> str:
@@ -25,14 +25,14 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:04.1f}" if hours else f"{minutes}:{rest:04.1f}"
 
 
-def print_results(pipeline: "Pipeline", recording_ids: Sequence[str], formats: Sequence["Format"]) -> None:
+def print_results(storage: "Storage", recording_ids: Sequence[str], formats: Sequence["Format"]) -> None:
     """Print each recording in each format."""
     for recording_id in recording_ids:
         for wanted in formats:
             if wanted == "table":
-                output.print(utterance_table(pipeline, recording_id))
+                output.print(utterance_table(storage, recording_id))
             else:
-                print_plain(_texts(pipeline, recording_id, wanted))
+                print_plain(_texts(storage, recording_id, wanted))
 
 
 def print_plain(texts: Iterable[tuple[str, str]]) -> None:
@@ -44,10 +44,10 @@ def print_plain(texts: Iterable[tuple[str, str]]) -> None:
         output.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def utterance_table(pipeline: "Pipeline", recording_id: str) -> Table:
+def utterance_table(storage: "Storage", recording_id: str) -> Table:
     """Give a recording's utterances with times, English beside each language."""
-    row = pipeline.store.rows([recording_id])[0]
-    transcript, sets = pipeline.store.transcript(recording_id), pipeline.store.translations(recording_id)
+    row = storage.store.rows([recording_id])[0]
+    transcript, sets = storage.store.transcript(recording_id), storage.store.translations(recording_id)
     table = Table(
         title=f"{escape(row.recording.name)}   {row.duration_s or 0:.1f} s   {recording_id}", title_justify="left"
     )
@@ -63,39 +63,39 @@ def utterance_table(pipeline: "Pipeline", recording_id: str) -> Table:
 
 
 def write_files(
-    pipeline: "Pipeline", recording_ids: Sequence[str], formats: Sequence["Format"], folder: Path
+    storage: "Storage", recording_ids: Sequence[str], formats: Sequence["Format"], folder: Path
 ) -> Iterator[Path]:
     """Write each recording in each format into a folder; names hold the recording's id, so that none meet."""
     folder.mkdir(parents=True, exist_ok=True)
     for recording_id in recording_ids:
         for wanted in formats:
-            for suffix, text in _texts(pipeline, recording_id, wanted):
+            for suffix, text in _texts(storage, recording_id, wanted):
                 path = folder / f"{recording_id}{suffix}"
                 write_text(path, text)
                 yield path
 
 
-def as_json(pipeline: "Pipeline", outcome: "Outcome") -> dict[str, Any]:
+def as_json(storage: "Storage", outcome: "Outcome") -> dict[str, Any]:
     """Give what became of all files, for programs."""
     return {
-        "recordings": [transcript_json(pipeline.store, recording_id) for recording_id in outcome.done],
+        "recordings": [transcript_json(storage.store, recording_id) for recording_id in outcome.done],
         "failed": [{"name": name, "reason": reason} for name, reason in outcome.failed],
         "audio_s": round(outcome.audio_s, 3),
         "elapsed_s": round(outcome.elapsed_s, 3),
     }
 
 
-def _texts(pipeline: "Pipeline", recording_id: str, wanted: "Format") -> Iterator[tuple[str, str]]:
+def _texts(storage: "Storage", recording_id: str, wanted: "Format") -> Iterator[tuple[str, str]]:
     """Give (suffix, text) of each file of a format: one, or one a language."""
     import json  # noqa: PLC0415
 
     if wanted == "txt":
-        yield ".txt", transcript_text(pipeline.store, recording_id)
+        yield ".txt", transcript_text(storage.store, recording_id)
     elif wanted == "json":
-        text = json.dumps(transcript_json(pipeline.store, recording_id), ensure_ascii=False, indent=2)
+        text = json.dumps(transcript_json(storage.store, recording_id), ensure_ascii=False, indent=2)
         yield ".json", text
     else:
-        for file in pipeline.store.subtitles(recording_id):
+        for file in storage.store.subtitles(recording_id):
             if file.format == SubtitleFormat(wanted):
-                path = pipeline.layout.absolute(file.path)
+                path = storage.layout.absolute(file.path)
                 yield f".{file.language}.{file.format}", path.read_text(encoding="utf-8")

@@ -17,7 +17,7 @@ def report(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON, 
     Example: `asr-pipeline report --json`
     """
     from asr_pipeline.storage.report import make_report  # noqa: PLC0415 - `--help` should not wait for engines
-    from asr_pipeline.wiring import open_storage  # noqa: PLC0415
+    from asr_pipeline.wiring.storage import open_storage  # noqa: PLC0415
 
     with open_storage(load_settings()) as storage:
         made = make_report(storage.database, storage.layout, dt.datetime.now(dt.UTC))

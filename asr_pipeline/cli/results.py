@@ -17,7 +17,7 @@ from asr_pipeline.settings import load_settings
 from asr_pipeline.storage.text import storable
 
 if TYPE_CHECKING:
-    from asr_pipeline.wiring import Pipeline
+    from asr_pipeline.wiring.storage import Storage
 
 FIRST_LINES = 3
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
@@ -39,10 +39,10 @@ def list_recordings(
 
     Example: `asr-pipeline list --state done --json`
     """
-    from asr_pipeline.wiring import open_pipeline  # noqa: PLC0415 - `--help` should not wait for engines
+    from asr_pipeline.wiring.storage import open_storage  # noqa: PLC0415 - `--help` should not wait for engines
 
-    with open_pipeline(load_settings()) as pipeline:
-        rows = [_described(pipeline, row) for row in pipeline.store.rows(state=state)]
+    with open_storage(load_settings()) as storage:
+        rows = [_described(storage, row) for row in storage.store.rows(state=state)]
     if as_json:
         write_json(rows)
         return
@@ -72,10 +72,10 @@ def show(
     Example: `asr-pipeline show phrases-1-0123456789ab -f srt`
     """
     from asr_pipeline.cli import rendering  # noqa: PLC0415 - `--help` should not wait for engines
-    from asr_pipeline.wiring import open_pipeline  # noqa: PLC0415
+    from asr_pipeline.wiring.storage import open_storage  # noqa: PLC0415
 
-    with open_pipeline(load_settings()) as pipeline:
-        row = next(iter(pipeline.store.rows([recording_id])), None)
+    with open_storage(load_settings()) as storage:
+        row = next(iter(storage.store.rows([recording_id])), None)
         if row is None:
             raise PermanentFailure(
                 recording_id,
@@ -87,7 +87,7 @@ def show(
             errors.print(f"[bold red]{row.state}[/] at {row.failed_stage}: {escape(row.reason or '')}", soft_wrap=True)
             if not row.word_count:
                 raise typer.Exit(1)
-        rendering.print_results(pipeline, [recording_id], [Format.JSON] if as_json else formats or [Format.TABLE])
+        rendering.print_results(storage, [recording_id], [Format.JSON] if as_json else formats or [Format.TABLE])
 
 
 def status(*, as_json: AsJson = False) -> None:
@@ -95,10 +95,10 @@ def status(*, as_json: AsJson = False) -> None:
 
     Example: `asr-pipeline status --json`
     """
-    from asr_pipeline.wiring import open_pipeline  # noqa: PLC0415 - `--help` should not wait for engines
+    from asr_pipeline.wiring.storage import open_storage  # noqa: PLC0415 - `--help` should not wait for engines
 
-    with open_pipeline(load_settings()) as pipeline:
-        counts = {state.value: count for state, count in pipeline.store.count_by_state().items()}
+    with open_storage(load_settings()) as storage:
+        counts = {state.value: count for state, count in storage.store.count_by_state().items()}
     if as_json:
         write_json(counts)
         return
@@ -119,11 +119,11 @@ def export(
     Example: `asr-pipeline export words words.parquet`
     """
     from asr_pipeline.storage.export import export_table  # noqa: PLC0415 - pandas takes a second to import
-    from asr_pipeline.wiring import open_pipeline  # noqa: PLC0415
+    from asr_pipeline.wiring.storage import open_storage  # noqa: PLC0415
 
     wanted = table_format or _format_of(out)
-    with open_pipeline(load_settings()) as pipeline:
-        rows = export_table(pipeline.database, table, out, wanted.value)
+    with open_storage(load_settings()) as storage:
+        rows = export_table(storage.database, table, out, wanted.value)
     output.print(f"{rows:,} rows in {escape(str(out))}", highlight=False, soft_wrap=True)
 
 
@@ -139,14 +139,14 @@ def _format_of(file: Path) -> TableFormat:
         ) from None
 
 
-def _described(pipeline: "Pipeline", row: RecordingRow) -> dict[str, Any]:
+def _described(storage: "Storage", row: RecordingRow) -> dict[str, Any]:
     """Give a recording's row with the first lines of its text, by language."""
     recording_id = row.recording.recording_id
-    transcript = pipeline.store.transcript(recording_id) if row.word_count else None
+    transcript = storage.store.transcript(recording_id) if row.word_count else None
     lines: dict[str, list[str]] = {}
     if transcript is not None:
         lines["en"] = [utterance.sentence for utterance in transcript.utterances[:FIRST_LINES]]
-        for translated in pipeline.store.translations(recording_id):
+        for translated in storage.store.translations(recording_id):
             lines[translated.language] = [t.text for t in translated.translations[:FIRST_LINES]]
     return {
         "recording_id": recording_id,

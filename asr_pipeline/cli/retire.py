@@ -25,7 +25,7 @@ def retire(
     from asr_pipeline.defs.instance import open_instance  # noqa: PLC0415 - `--help` should not wait for engines
     from asr_pipeline.defs.retirement import retire as retire_partitions  # noqa: PLC0415
     from asr_pipeline.defs.retirement import to_retire  # noqa: PLC0415
-    from asr_pipeline.wiring import open_pipeline  # noqa: PLC0415
+    from asr_pipeline.wiring.pipeline import open_pipeline  # noqa: PLC0415
 
     with open_pipeline(load_settings()) as pipeline, open_instance(pipeline.layout.dagster_home) as instance:
         found = to_retire(instance, pipeline.database, before.astimezone())

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import dagster as dg
     from rich.progress import Progress, TaskID
 
-    from asr_pipeline.wiring import Storage
+    from asr_pipeline.wiring.storage import Storage
 
 NAMED_OF_A_KIND = 20
 
@@ -36,7 +36,7 @@ def verify(
     """
     from asr_pipeline.defs.instance import open_instance  # noqa: PLC0415 - `--help` should not wait for Dagster
     from asr_pipeline.defs.reconcile import compare  # noqa: PLC0415
-    from asr_pipeline.wiring import open_storage  # noqa: PLC0415
+    from asr_pipeline.wiring.storage import open_storage  # noqa: PLC0415
 
     with ExitStack() as stack:
         storage = stack.enter_context(open_storage(load_settings()))

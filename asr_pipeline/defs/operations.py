@@ -9,7 +9,7 @@ import dagster as dg
 from asr_pipeline.defs.reconcile import compare
 from asr_pipeline.domain.ledger import Equation, Finding
 from asr_pipeline.settings import load_settings
-from asr_pipeline.wiring import open_storage
+from asr_pipeline.wiring.storage import open_storage
 
 GROUP = "operations"
 OWNERS = ["team:speech"]

@@ -9,7 +9,7 @@ from asr_pipeline.defs.specs import OWNERS
 from asr_pipeline.settings import load_settings
 from asr_pipeline.storage.quarantine import Reason
 from asr_pipeline.storage.text import storable
-from asr_pipeline.wiring import open_storage
+from asr_pipeline.wiring.storage import open_storage
 
 GROUP = "operations"
 NAMED_IN_FULL = 100

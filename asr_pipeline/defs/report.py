@@ -10,7 +10,7 @@ from asr_pipeline.domain.recording import RecordingState
 from asr_pipeline.engines.pictures import trend_png
 from asr_pipeline.settings import load_settings
 from asr_pipeline.storage.report import TREND_DAYS, Report, make_report
-from asr_pipeline.wiring import open_storage
+from asr_pipeline.wiring.storage import open_storage
 
 GROUP = "operations"
 OWNERS = ["team:speech"]

@@ -9,7 +9,7 @@ from asr_pipeline.domain.errors import PipelineError
 from asr_pipeline.domain.results import RecordingResults
 from asr_pipeline.domain.stage import Stage
 from asr_pipeline.settings import load_settings
-from asr_pipeline.wiring import Pipeline, build_pipeline
+from asr_pipeline.wiring.pipeline import Pipeline, build_pipeline
 
 
 class PipelineResource(dg.ConfigurableResource):  # type: ignore[type-arg]

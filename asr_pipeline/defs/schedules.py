@@ -12,7 +12,7 @@ from asr_pipeline.defs.report import nightly_report
 from asr_pipeline.settings import load_settings
 from asr_pipeline.storage.retention import remove_old_originals
 from asr_pipeline.storage.retries import due_for_retry
-from asr_pipeline.wiring import open_storage
+from asr_pipeline.wiring.storage import open_storage
 
 RETRIES_AT_ONCE = 200
 

@@ -26,7 +26,7 @@ from asr_pipeline.settings import load_settings
 from asr_pipeline.steps.ingest import IngestReport
 from asr_pipeline.storage.inbox import is_open_for_writing, only_one
 from asr_pipeline.storage.text import storable
-from asr_pipeline.wiring import Storage, open_storage
+from asr_pipeline.wiring.storage import Storage, open_storage
 
 FILES_A_TICK = 200
 MOST_S_A_TICK = 30.0  # a tick that is asked for by hand is waited for

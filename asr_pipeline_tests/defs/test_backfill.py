@@ -24,7 +24,7 @@ from asr_pipeline.domain.stage import Stage
 from asr_pipeline.ports import RunContext
 from asr_pipeline.settings import load_settings
 from asr_pipeline.storage.tables import recordings, stage_commits
-from asr_pipeline.wiring import Pipeline, open_pipeline
+from asr_pipeline.wiring.pipeline import Pipeline, open_pipeline
 from asr_pipeline_tests.archives import write_memos
 
 pytestmark = [pytest.mark.e2e, pytest.mark.engine]

@@ -13,7 +13,7 @@ from asr_pipeline.defs.instance import RANGE_END_TAG, RANGE_START_TAG, add_parti
 from asr_pipeline.domain.arrival import Arrival, Outcome, Way
 from asr_pipeline.domain.recording import Recording
 from asr_pipeline.settings import load_settings
-from asr_pipeline.wiring import Storage, open_storage
+from asr_pipeline.wiring.storage import Storage, open_storage
 
 pytestmark = pytest.mark.e2e
 KEYS = [f"r{number}-{number:012x}" for number in range(6)]
@@ -47,7 +47,7 @@ def test_neighbours_are_a_range_and_others_keys(instance: dg.DagsterInstance) ->
     add_partitions(instance, KEYS[:3])
     ranged = run_request(instance, KEYS[1:5], tags={"a": "b"})  # some are new
     assert (ranged.tags[RANGE_START_TAG], ranged.tags[RANGE_END_TAG], ranged.tags["a"]) == (KEYS[1], KEYS[4], "b")
-    assert ranged.run_config == {}
+    assert ranged.run_config == {"ops": {"recording_stages": {"config": {"keys": [], "only_missing": True}}}}
     scattered = run_request(instance, [KEYS[5], KEYS[0], KEYS[2]], job_name="process_recordings")
     assert RANGE_START_TAG not in scattered.tags
     assert scattered.run_config == {"ops": {"recording_stages": {"config": {"keys": [KEYS[0], KEYS[2], KEYS[5]]}}}}

@@ -16,7 +16,7 @@ from asr_pipeline.defs.instance import RANGE_END_TAG, RANGE_START_TAG, add_parti
 from asr_pipeline.defs.own_process import PROCESS_TAG, process_is_gone, this_process
 from asr_pipeline.domain.stage import Stage
 from asr_pipeline.settings import load_settings
-from asr_pipeline.wiring import open_pipeline
+from asr_pipeline.wiring.pipeline import open_pipeline
 
 pytestmark = pytest.mark.e2e
 

@@ -18,7 +18,7 @@ from asr_pipeline.ports import RunContext
 from asr_pipeline.settings import load_settings
 from asr_pipeline.storage.database import writing
 from asr_pipeline.storage.tables import recordings
-from asr_pipeline.wiring import open_storage
+from asr_pipeline.wiring.storage import open_storage
 from asr_pipeline_tests.storage.house import House, told
 
 pytestmark = [pytest.mark.e2e, pytest.mark.database]

@@ -16,7 +16,7 @@ from asr_pipeline.defs.lineage import told_by_earlier_runs
 from asr_pipeline.domain.recording import RecordingState
 from asr_pipeline.domain.stage import DEPENDS_ON, Stage
 from asr_pipeline.settings import load_settings
-from asr_pipeline.wiring import Pipeline, open_pipeline
+from asr_pipeline.wiring.pipeline import Pipeline, open_pipeline
 
 pytestmark = [pytest.mark.e2e, pytest.mark.engine]
 

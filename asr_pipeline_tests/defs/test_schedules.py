@@ -19,7 +19,7 @@ from asr_pipeline.ports import RunContext
 from asr_pipeline.settings import load_settings
 from asr_pipeline.storage.database import writing
 from asr_pipeline.storage.tables import recordings
-from asr_pipeline.wiring import Pipeline, open_pipeline
+from asr_pipeline.wiring.pipeline import Pipeline, open_pipeline
 
 pytestmark = [pytest.mark.e2e, pytest.mark.engine]
 

@@ -19,7 +19,8 @@ from asr_pipeline.domain.errors import TransientFailure
 from asr_pipeline.domain.recording import RecordingState
 from asr_pipeline.settings import load_settings
 from asr_pipeline.storage.inbox import only_one
-from asr_pipeline.wiring import Storage, open_pipeline, open_storage
+from asr_pipeline.wiring.pipeline import open_pipeline
+from asr_pipeline.wiring.storage import Storage, open_storage
 
 pytestmark = [pytest.mark.e2e, pytest.mark.engine]
 

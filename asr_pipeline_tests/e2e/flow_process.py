@@ -12,7 +12,7 @@ from asr_pipeline.domain.stage import Stage
 from asr_pipeline.ports import RunContext
 from asr_pipeline.settings import load_settings
 from asr_pipeline.steps.flow import Flow
-from asr_pipeline.wiring import open_pipeline
+from asr_pipeline.wiring.pipeline import open_pipeline
 from asr_pipeline_tests.e2e.tell_tale import TellTale
 
 

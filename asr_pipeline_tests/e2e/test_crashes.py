@@ -20,7 +20,7 @@ from asr_pipeline.domain.recording import RecordingState
 from asr_pipeline.domain.stage import Stage
 from asr_pipeline.settings import load_settings
 from asr_pipeline.storage.tables import span_results, stage_commits
-from asr_pipeline.wiring import open_pipeline
+from asr_pipeline.wiring.pipeline import open_pipeline
 
 pytestmark = [pytest.mark.e2e, pytest.mark.engine, pytest.mark.fault]
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from asr_pipeline.domain.recording import RecordingState
 from asr_pipeline.settings import load_settings
 from asr_pipeline.storage.tables import stage_commits
-from asr_pipeline.wiring import open_storage
+from asr_pipeline.wiring.storage import open_storage
 from asr_pipeline_tests.postgres import postgres_server
 
 pytestmark = [pytest.mark.e2e, pytest.mark.engine, pytest.mark.database, pytest.mark.fault]

@@ -13,7 +13,7 @@ from asr_pipeline.defs.instance import add_partitions, open_instance, run_in_pro
 from asr_pipeline.domain.stage import Stage
 from asr_pipeline.settings import load_settings
 from asr_pipeline.storage.glossary import recordings_with_changed_glossary
-from asr_pipeline.wiring import open_pipeline
+from asr_pipeline.wiring.pipeline import open_pipeline
 
 pytestmark = [pytest.mark.e2e, pytest.mark.engine, pytest.mark.database]
 PLAIN = "دوربین باغ خراب است."

@@ -16,7 +16,7 @@ import pytest
 
 from asr_pipeline.domain.recording import RecordingState
 from asr_pipeline.settings import load_settings
-from asr_pipeline.wiring import open_storage
+from asr_pipeline.wiring.storage import open_storage
 
 pytestmark = [pytest.mark.e2e, pytest.mark.engine]
 LONGEST_WAIT_S = 600

@@ -18,7 +18,7 @@ from asr_pipeline.domain.unfinished import PARTIAL_PREFIX
 from asr_pipeline.settings import load_settings
 from asr_pipeline.storage.database import reading
 from asr_pipeline.storage.tables import stage_commits
-from asr_pipeline.wiring import Storage, open_storage
+from asr_pipeline.wiring.storage import Storage, open_storage
 from asr_pipeline_tests.e2e.serving import Served, kill, served
 
 pytestmark = [pytest.mark.e2e, pytest.mark.engine, pytest.mark.fault]

@@ -27,7 +27,7 @@ from asr_pipeline.storage.layout import Layout
 from asr_pipeline.storage.quarantine import QuarantineFolder, refused_id
 from asr_pipeline.storage.records import SqlRecordStore
 from asr_pipeline.storage.tables import recordings
-from asr_pipeline.wiring import Storage
+from asr_pipeline.wiring.storage import Storage
 from asr_pipeline_tests.storage.samples import RUN
 
 pytestmark = pytest.mark.database
@@ -472,7 +472,7 @@ AS_NOBODY = """
 import os, sys
 from pathlib import Path
 from asr_pipeline.settings import load_settings
-from asr_pipeline.wiring import open_storage
+from asr_pipeline.wiring.storage import open_storage
 
 data_dir, inbox = map(Path, sys.argv[1:])
 settings = load_settings(data_dir=data_dir, inbox_dir=inbox)

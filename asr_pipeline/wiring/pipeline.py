@@ -1,16 +1,15 @@
-"""Settings -> engines and stores: the one place where things are put together."""
+"""Settings -> engines and stores: the product, put together."""
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
-from sqlalchemy import Engine
 from stamina.instrumentation import LoggingOnRetryHook, set_on_retry_hooks
 
 from asr_pipeline.domain.arrival import Arrival, Outcome, Way
-from asr_pipeline.domain.recording import Recording, RecordingState
+from asr_pipeline.domain.recording import Recording
 from asr_pipeline.domain.redo import Redo
 from asr_pipeline.domain.stage import Stage
 from asr_pipeline.domain.translation import SOURCE_LANGUAGE
@@ -25,107 +24,32 @@ from asr_pipeline.settings import Settings
 from asr_pipeline.steps.caption import CaptionRules
 from asr_pipeline.steps.engine_calls import TimeLimits
 from asr_pipeline.steps.flow import Flow, FlowRules, Tools
-from asr_pipeline.steps.ingest import Ingest
 from asr_pipeline.steps.made_with import made_with
 from asr_pipeline.steps.quarantine import QuarantineListener
 from asr_pipeline.steps.threads import DaemonThreads
-from asr_pipeline.storage.arrivals import SqlArrivals
 from asr_pipeline.storage.atomic import write_text
 from asr_pipeline.storage.claims import RecordingClaims, claims_for
-from asr_pipeline.storage.database import open_database, upgrade
-from asr_pipeline.storage.faults import masked
 from asr_pipeline.storage.glossary import SqlGlossary, recordings_with_changed_glossary
 from asr_pipeline.storage.importing import Importer, Keeping
-from asr_pipeline.storage.inbox import InboxFolder
-from asr_pipeline.storage.layout import Layout
 from asr_pipeline.storage.marks import sweep_marked
 from asr_pipeline.storage.memory import SqlTranslationMemory
 from asr_pipeline.storage.models import ModelStore, starter_dir
 from asr_pipeline.storage.originals import store_original
-from asr_pipeline.storage.quarantine import QuarantineFolder, Reason, refusal, standing
-from asr_pipeline.storage.records import SqlRecordStore
 from asr_pipeline.storage.spans import SqlSpanStore
 from asr_pipeline.storage.staleness import stale
-from asr_pipeline.storage.verified import store_verified
-from asr_pipeline.storage.verify import Progress, Verification, verify
-from asr_pipeline.storage.verify_files import FileChecks
+from asr_pipeline.wiring.storage import Storage, build_storage
 
 SPANS_IN_FLIGHT_PER_WORKER = 2  # enough to keep a worker busy; few enough that short recordings get their turn
 
 
 @dataclass(frozen=True)
-class Storage:
-    """Files and database alone: what looking after them needs, also where a model is missing."""
-
-    settings: Settings
-    layout: Layout
-    database: Engine
-    store: SqlRecordStore
-    arrivals: SqlArrivals
-    inbox: InboxFolder
-    quarantine: QuarantineFolder
-
-    @property
-    def ingest(self) -> Ingest:
-        """What takes files from the inbox."""
-        return Ingest(self._store_verified, self.store, self.arrivals, self.inbox, self.quarantine)
-
-    def quarantined(self) -> list[Reason]:
-        """Give all refused files and quarantined recordings, oldest first; makes the folder agree with SQL."""
-        rows = self.store.rows(state=RecordingState.QUARANTINED)
-        found = [refusal(self.quarantine, arrival) for arrival in self.arrivals.with_outcome(Outcome.REFUSED)]
-        found += [standing(self.quarantine, row) for row in rows]
-        there = {reason.entry_id for reason in found}
-        gone = [entry_id for entry_id in self.quarantine.ids() if entry_id not in there]
-        for row in self.store.rows(gone):  # of a file that was refused nothing is removed: it may be all there is
-            self.quarantine.remove(row.recording.recording_id)
-        return sorted(found, key=lambda reason: (reason.when, reason.entry_id))
-
-    def drop(self, reason: Reason) -> None:
-        """Give up a refused file or a recording: counted as dropped from now on, with its reason.
-
-        Its file leaves quarantine; of a recording the original stays. Done in this order, a crash leaves a file to be
-        removed by hand and nothing uncounted.
-        """
-        if reason.recording_id is not None:
-            self.store.drop(reason.recording_id)
-        else:
-            self.arrivals.note(
-                replace(arrival, outcome=Outcome.DROPPED)
-                for arrival in self.arrivals.with_outcome(Outcome.REFUSED)
-                if (arrival.path, arrival.size_bytes, arrival.mtime_ns)
-                == (reason.path, reason.size_bytes, reason.mtime_ns)
-            )
-        self.quarantine.remove(reason.entry_id)
-
-    def _store_verified(self, file: Path, name: str) -> Recording:
-        known = self.store.find_by_sha256
-        return store_verified(file, self.layout, name=name, max_bytes=self.settings.max_size_bytes, known=known)
-
-    def verify(self, *, deep: bool = False, progress: Progress = lambda *_: None) -> Verification:
-        """Look at every row and every file; `deep` reads the originals again."""
-        return verify(self.database, self.layout, FileChecks(deep=deep, threads=self.settings.workers), progress)
-
-
-@dataclass(frozen=True)
-class Pipeline:
+class Pipeline(Storage):
     """The product, put together: register files, and take recordings through the flow."""
 
-    settings: Settings
-    layout: Layout
-    database: Engine
-    store: SqlRecordStore
-    arrivals: SqlArrivals
     claims: RecordingClaims
     tools: Tools
     rules: FlowRules
     executor: Executor
-
-    @property
-    def database_name(self) -> str:
-        """The database's file or address, without its password."""
-        url = self.database.url
-        return url.database or "" if url.get_backend_name() == "sqlite" else masked(url)
 
     def register(self, file: Path, way: Way = Way.PROCESS) -> Recording:
         """Store a file's bytes and register it; bytes that are known give the recording they are.
@@ -153,7 +77,7 @@ class Pipeline:
 
     def flow(self, listener: FlowListener, run: RunContext) -> Flow:
         """Make a flow for one run; what it can't process is put into quarantine."""
-        keeper = QuarantineListener(self.store, QuarantineFolder(self.layout), also=listener)
+        keeper = QuarantineListener(self.store, self.quarantine, also=listener)
         return Flow(self.tools, replace(self.rules, made_with=self.made_with()), self.executor, keeper, run)
 
     def stale(self) -> list[Redo]:
@@ -188,18 +112,23 @@ class Pipeline:
         """Stop the threads, give claims back and close the database's connections."""
         self.executor.shutdown(cancel_futures=True)
         self.claims.close()
-        self.database.dispose()
+        super().close()
 
 
 def build_pipeline(settings: Settings) -> Pipeline:
     """Put everything together; no model is loaded yet. Raises SetupError where something is missing."""
     set_on_retry_hooks([LoggingOnRetryHook])  # stamina's own way would print on standard output
-    layout = Layout(settings.data_dir)
-    layout.ensure()
+    storage = build_storage(settings)
+    try:
+        return _with_engines(storage)
+    except BaseException:
+        storage.close()
+        raise
+
+
+def _with_engines(storage: Storage) -> Pipeline:
+    settings, layout, database = storage.settings, storage.layout, storage.database
     sweep_marked(layout)
-    database = open_database(settings.sqlalchemy_url)
-    upgrade(database)
-    store = SqlRecordStore(database)
     claims = claims_for(database, layout)
     models = ModelStore(layout.models, starter_dir())
     vosk_model = models.resolve_vosk(settings.vosk_model)
@@ -227,7 +156,7 @@ def build_pipeline(settings: Settings) -> Pipeline:
             threads=settings.workers,
         ),
         subtitle_writer=SubtitleFileWriter(write_text),
-        store=store,
+        store=storage.store,
         memory=SqlTranslationMemory(database),
         files=layout,
         glossaries=SqlGlossary(database),
@@ -235,15 +164,11 @@ def build_pipeline(settings: Settings) -> Pipeline:
         spans=SqlSpanStore(database),
     )
     return Pipeline(
-        settings,
-        layout,
-        database,
-        store,
-        SqlArrivals(database),
-        claims,
-        tools,
-        _rules(settings),
-        DaemonThreads(settings.workers, "engine"),
+        **{field.name: getattr(storage, field.name) for field in fields(storage)},
+        claims=claims,
+        tools=tools,
+        rules=_rules(settings),
+        executor=DaemonThreads(settings.workers, "engine"),
     )
 
 
@@ -255,21 +180,6 @@ def open_pipeline(settings: Settings) -> Iterator[Pipeline]:
         yield pipeline
     finally:
         pipeline.close()
-
-
-@contextmanager
-def open_storage(settings: Settings) -> Iterator[Storage]:
-    """Open files and database, without engines. Raises SetupError, StoreUnavailable."""
-    layout = Layout(settings.data_dir)
-    layout.ensure()
-    inbox = InboxFolder(settings.inbox_dir or layout.inbox, layout, settings.inbox_after)
-    database = open_database(settings.sqlalchemy_url)
-    try:
-        upgrade(database)
-        store, arrivals = SqlRecordStore(database), SqlArrivals(database)
-        yield Storage(settings, layout, database, store, arrivals, inbox, QuarantineFolder(layout))
-    finally:
-        database.dispose()
 
 
 def _rules(settings: Settings) -> FlowRules:

@@ -1,0 +1,1 @@
+"""Settings -> engines and stores: the one place where things are put together."""

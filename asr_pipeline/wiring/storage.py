@@ -1,0 +1,112 @@
+"""Settings -> files and database: what looking after recordings needs, without engines or models."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from asr_pipeline.domain.arrival import Outcome
+from asr_pipeline.domain.recording import Recording, RecordingState
+from asr_pipeline.settings import Settings
+from asr_pipeline.steps.ingest import Ingest
+from asr_pipeline.storage.arrivals import SqlArrivals
+from asr_pipeline.storage.database import open_database, upgrade
+from asr_pipeline.storage.faults import masked
+from asr_pipeline.storage.inbox import InboxFolder
+from asr_pipeline.storage.layout import Layout
+from asr_pipeline.storage.quarantine import QuarantineFolder, Reason, refusal, standing
+from asr_pipeline.storage.records import SqlRecordStore
+from asr_pipeline.storage.verified import store_verified
+from asr_pipeline.storage.verify import Progress, Verification, verify
+from asr_pipeline.storage.verify_files import FileChecks
+
+
+@dataclass(frozen=True)
+class Storage:
+    """Files and database alone: what looking after them needs, also where a model is missing."""
+
+    settings: Settings
+    layout: Layout
+    database: Engine
+    store: SqlRecordStore
+    arrivals: SqlArrivals
+    inbox: InboxFolder
+    quarantine: QuarantineFolder
+
+    @property
+    def database_name(self) -> str:
+        """The database's file or address, without its password."""
+        url = self.database.url
+        return url.database or "" if url.get_backend_name() == "sqlite" else masked(url)
+
+    @property
+    def ingest(self) -> Ingest:
+        """What takes files from the inbox."""
+        return Ingest(self._store_verified, self.store, self.arrivals, self.inbox, self.quarantine)
+
+    def quarantined(self) -> list[Reason]:
+        """Give all refused files and quarantined recordings, oldest first; makes the folder agree with SQL."""
+        rows = self.store.rows(state=RecordingState.QUARANTINED)
+        found = [refusal(self.quarantine, arrival) for arrival in self.arrivals.with_outcome(Outcome.REFUSED)]
+        found += [standing(self.quarantine, row) for row in rows]
+        there = {reason.entry_id for reason in found}
+        gone = [entry_id for entry_id in self.quarantine.ids() if entry_id not in there]
+        for row in self.store.rows(gone):  # of a file that was refused nothing is removed: it may be all there is
+            self.quarantine.remove(row.recording.recording_id)
+        return sorted(found, key=lambda reason: (reason.when, reason.entry_id))
+
+    def drop(self, reason: Reason) -> None:
+        """Give up a refused file or a recording: counted as dropped from now on, with its reason.
+
+        Its file leaves quarantine; of a recording the original stays. Done in this order, a crash leaves a file to be
+        removed by hand and nothing uncounted.
+        """
+        if reason.recording_id is not None:
+            self.store.drop(reason.recording_id)
+        else:
+            self.arrivals.note(
+                replace(arrival, outcome=Outcome.DROPPED)
+                for arrival in self.arrivals.with_outcome(Outcome.REFUSED)
+                if (arrival.path, arrival.size_bytes, arrival.mtime_ns)
+                == (reason.path, reason.size_bytes, reason.mtime_ns)
+            )
+        self.quarantine.remove(reason.entry_id)
+
+    def _store_verified(self, file: Path, name: str) -> Recording:
+        known = self.store.find_by_sha256
+        return store_verified(file, self.layout, name=name, max_bytes=self.settings.max_size_bytes, known=known)
+
+    def verify(self, *, deep: bool = False, progress: Progress = lambda *_: None) -> Verification:
+        """Look at every row and every file; `deep` reads the originals again."""
+        return verify(self.database, self.layout, FileChecks(deep=deep, threads=self.settings.workers), progress)
+
+    def close(self) -> None:
+        """Close the database's connections."""
+        self.database.dispose()
+
+
+def build_storage(settings: Settings) -> Storage:
+    """Open files and database, without engines. Raises SetupError, StoreUnavailable."""
+    layout = Layout(settings.data_dir)
+    layout.ensure()
+    inbox = InboxFolder(settings.inbox_dir or layout.inbox, layout, settings.inbox_after)
+    database = open_database(settings.sqlalchemy_url)
+    try:
+        upgrade(database)
+    except BaseException:
+        database.dispose()
+        raise
+    store, arrivals = SqlRecordStore(database), SqlArrivals(database)
+    return Storage(settings, layout, database, store, arrivals, inbox, QuarantineFolder(layout))
+
+
+@contextmanager
+def open_storage(settings: Settings) -> Iterator[Storage]:
+    """Open files and database, and close them at the end."""
+    storage = build_storage(settings)
+    try:
+        yield storage
+    finally:
+        storage.close()
