@@ -50,7 +50,8 @@ def test_neighbours_are_a_range_and_others_keys(instance: dg.DagsterInstance) ->
     assert ranged.run_config == {"ops": {"recording_stages": {"config": {"keys": [], "only_missing": True}}}}
     scattered = run_request(instance, [KEYS[5], KEYS[0], KEYS[2]], job_name="process_recordings")
     assert RANGE_START_TAG not in scattered.tags
-    assert scattered.run_config == {"ops": {"recording_stages": {"config": {"keys": [KEYS[0], KEYS[2], KEYS[5]]}}}}
+    config = {"keys": [KEYS[0], KEYS[2], KEYS[5]], "only_missing": True}
+    assert scattered.run_config == {"ops": {"recording_stages": {"config": config}}}
     assert scattered.job_name == "process_recordings"
     assert list(instance.get_dynamic_partitions("recordings")) == KEYS
 

@@ -188,7 +188,7 @@ def test_a_reason_that_holds_such_a_name_can_be_kept(house: House, monkeypatch: 
     def fail(*_: object, **__: object) -> None:
         raise TransientFailure(os.fsdecode(b"a \xff.wav"), expected="a disk", found="none", remedy="Wait.")
 
-    monkeypatch.setattr("asr_pipeline.wiring.store_verified", fail)
+    monkeypatch.setattr("asr_pipeline.wiring.storage.store_verified", fail)
     told = skipped(house.tick())
     assert r"a \xff.wav: expected a disk" in told
     told.encode()
