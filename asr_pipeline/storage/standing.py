@@ -1,7 +1,7 @@
 """Where a recording stands: which stages are committed, by which run, and which failure is noted.
 
-A recording is done where all stages are committed and no failure is noted. A failure stays noted until its own stage
-is committed: a result of another stage does not make up for it, old or new.
+A recording is done where all stages are committed, none of them is outdated, and no failure is noted (ADR 9). A failure
+stays noted until its own stage is committed: a result of another stage does not make up for it, old or new.
 """
 
 import datetime as dt
