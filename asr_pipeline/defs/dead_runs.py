@@ -6,11 +6,9 @@ UI does not show; nobody would tell it later, because it is done.
 
 import dagster as dg
 
-from asr_pipeline.defs.checks import evaluations
 from asr_pipeline.defs.lineage import told_in
-from asr_pipeline.defs.listener import materialization
 from asr_pipeline.defs.own_process import MAX_RETRIES_TAG, PROCESS_TAG, UNFINISHED, process_is_gone, this_process
-from asr_pipeline.domain.results import RecordingResults
+from asr_pipeline.defs.telling import tell
 from asr_pipeline.domain.stage import Stage
 from asr_pipeline.ports import RecordStore
 
@@ -36,20 +34,8 @@ def tell_interrupted(instance: dg.DagsterInstance, store: RecordStore) -> None:
 def tell_committed(instance: dg.DagsterInstance, store: RecordStore, run: dg.DagsterRun) -> None:
     """Tell Dagster of stages that a run has committed but not told."""
     committed = store.stages_done_in(run.root_run_id or run.run_id)
-    for recording_id, stage in sorted(committed - told_in(instance, run.run_id)):
-        results = _results(store, recording_id)
-        instance.report_runless_asset_event(materialization(stage, results))
-        for evaluation in evaluations(stage, results):
-            instance.report_runless_asset_event(evaluation)
-
-
-def _results(store: RecordStore, recording_id: str) -> RecordingResults:
-    done = store.stages_done([recording_id])[recording_id]
-    return RecordingResults(
-        store.recording(recording_id),
-        audio=store.audio(recording_id),
-        segments=store.segments(recording_id) if Stage.SEGMENTS in done else None,
-        transcript=store.transcript(recording_id),
-        translations=store.translations(recording_id) if Stage.TRANSLATIONS in done else None,
-        subtitles=store.subtitles(recording_id) if Stage.SUBTITLES in done else None,
-    )
+    untold: dict[str, set[Stage]] = {}
+    for recording_id, stage in committed - told_in(instance, run.run_id):
+        untold.setdefault(recording_id, set()).add(stage)
+    for recording_id, stages in sorted(untold.items()):
+        tell(instance, store, recording_id, stages)

@@ -11,24 +11,16 @@ import dagster as dg
 from sqlalchemy.engine import Connection, Engine
 
 from asr_pipeline.defs.instance import add_partitions
-from asr_pipeline.defs.listener import provenance
-from asr_pipeline.defs.metadata import stage_metadata
+from asr_pipeline.defs.own_process import UNFINISHED
 from asr_pipeline.defs.partitions import recordings as partitions
+from asr_pipeline.defs.telling import tell
 from asr_pipeline.domain.ledger import Finding, FindingKind
-from asr_pipeline.domain.results import RecordingResults
 from asr_pipeline.domain.stage import Stage
 from asr_pipeline.ports import RecordStore
 from asr_pipeline.storage.committed import Committed, committed, registered
 from asr_pipeline.storage.database import reading
 
 LAG = dt.timedelta(hours=1)  # what is registered, or committed by a run at work, may be told to Dagster that late
-UNFINISHED = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-]
 REPAIR = "`asr-pipeline verify --repair` mends it."
 
 
@@ -66,17 +58,7 @@ def repair(
         if finding.kind is FindingKind.MATERIALIZATION_MISSING and finding.stage is not None:
             untold.setdefault(finding.subject, []).append(Stage(finding.stage))
     for recording_id, stages in untold.items():
-        results = _results(store, recording_id)
-        for stage in sorted(stages, key=lambda one: one.order):
-            instance.report_runless_asset_event(
-                dg.AssetMaterialization(
-                    asset_key=stage.value,
-                    partition=recording_id,
-                    description="Told by `asr-pipeline verify --repair`: SQL had it, Dagster had not.",
-                    metadata=stage_metadata(stage, results),
-                    tags=provenance(stage, results),
-                )
-            )
+        tell(instance, store, recording_id, stages)
         advance()
 
 
@@ -156,16 +138,3 @@ def _materialized(instance: dg.DagsterInstance, stage: Stage) -> set[str]:
 
 def _roots_at_work(instance: dg.DagsterInstance) -> set[str]:
     return {run.root_run_id or run.run_id for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED))}
-
-
-def _results(store: RecordStore, recording_id: str) -> RecordingResults:
-    """Load what the stages found."""
-    done = store.stages_done([recording_id])[recording_id]
-    return RecordingResults(
-        recording=store.recording(recording_id),
-        audio=store.audio(recording_id),
-        segments=store.segments(recording_id) if Stage.SEGMENTS in done else None,
-        transcript=store.transcript(recording_id),
-        translations=store.translations(recording_id) if Stage.TRANSLATIONS in done else None,
-        subtitles=store.subtitles(recording_id) if Stage.SUBTITLES in done else None,
-    )

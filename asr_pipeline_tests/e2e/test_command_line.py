@@ -1,41 +1,19 @@
 """The command line as people use it: processes, exit codes, what is printed, what lies on disk."""
 
 import json
-import os
 import shutil
-import signal
-import socket
 import subprocess
-import sys
-import time
 import urllib.request
 from pathlib import Path
-from tempfile import TemporaryFile
-from typing import IO, Any
+from typing import Any
 
 import pytest
 
 from asr_pipeline.domain.stage import Stage
+from asr_pipeline_tests.e2e.commands import asr_pipeline, printed_json
+from asr_pipeline_tests.e2e.serving import served
 
 pytestmark = [pytest.mark.e2e, pytest.mark.engine]
-
-
-def asr_pipeline(
-    *arguments: str | Path, data_dir: Path, environment: dict[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "asr_pipeline", *map(str, arguments)],
-        env=os.environ | {"ASR_PIPELINE_DATA_DIR": str(data_dir), "COLUMNS": "160"} | (environment or {}),
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-
-
-def printed_json(finished: subprocess.CompletedProcess[str]) -> Any:  # noqa: ANN401 - JSON of several shapes
-    assert finished.returncode == 0, finished.stderr
-    return json.loads(finished.stdout)
 
 
 @pytest.fixture(scope="module")
@@ -179,45 +157,25 @@ def test_up_serves_the_ui_over_these_results_and_stops(
     processed: tuple[Path, subprocess.CompletedProcess[str]],
 ) -> None:
     data_dir, _ = processed
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with (
-        TemporaryFile("w+") as printed,
-        subprocess.Popen(
-            [sys.executable, "-m", "asr_pipeline", "up", "--port", str(port)],
-            env=os.environ | {"ASR_PIPELINE_DATA_DIR": str(data_dir)},
-            stdout=printed,
-            stderr=subprocess.STDOUT,
-        ) as process,
-    ):
-        try:
-            assets = wait_for_assets(port, process, printed)
-            stages = {name: assets[name]["partitionStats"] for name in (stage.value for stage in Stage)}
-            assert all(counts["numMaterialized"] == 2 for counts in stages.values())
-            assert all(counts["numFailed"] == 1 for counts in stages.values())
-        finally:
-            process.send_signal(signal.SIGINT)
-            process.wait(180)
+    with served(data_dir) as up:
+        up.wait_until(lambda: bool(assets_shown(up.port)), "the assets in the UI")
+        assets = assets_shown(up.port)
+        stages = {name: assets[name]["partitionStats"] for name in (stage.value for stage in Stage)}
+        assert all(counts["numMaterialized"] == 2 for counts in stages.values())
+        assert all(counts["numFailed"] == 1 for counts in stages.values())
 
 
-def wait_for_assets(port: int, process: subprocess.Popen[bytes], printed: IO[str]) -> dict[str, Any]:
-    """Ask the UI's own interface until the code location has loaded."""
+def assets_shown(port: int) -> dict[str, Any]:
+    """Ask the UI's own interface for assets that have partitions; none until the code location has loaded."""
     query = "{assetNodes {assetKey {path} partitionStats {numMaterialized numFailed}}}"
     request = urllib.request.Request(
         f"http://127.0.0.1:{port}/graphql",
         data=json.dumps({"query": query}).encode(),
         headers={"Content-Type": "application/json"},
     )
-    deadline = time.monotonic() + 400
-    while time.monotonic() < deadline:
-        assert process.poll() is None, printed.seek(0) or printed.read()
-        try:
-            with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - our own process
-                nodes = json.load(answer)["data"]["assetNodes"]
-        except OSError:
-            nodes = []
-        if nodes:  # of those that have partitions
-            return {node["assetKey"]["path"][-1]: node for node in nodes if node["partitionStats"]}
-        time.sleep(1)
-    raise TimeoutError("the UI did not show the assets within 400 s")
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - our own process
+            nodes = json.load(answer)["data"]["assetNodes"]
+    except OSError:
+        return {}
+    return {node["assetKey"]["path"][-1]: node for node in nodes if node["partitionStats"]}

@@ -1,41 +1,18 @@
 """The inbox as people use it: `asr-pipeline up`, files dropped, and what the commands say of them."""
 
-import json
-import os
 import shutil
-import signal
-import socket
-import subprocess
-import sys
-import time
 from pathlib import Path
-from tempfile import TemporaryFile
-from typing import Any
 
+import psutil
 import pytest
 
 from asr_pipeline.domain.recording import RecordingState
 from asr_pipeline.settings import load_settings
-from asr_pipeline.wiring.storage import open_storage
+from asr_pipeline.wiring.storage import Storage, open_storage
+from asr_pipeline_tests.e2e.commands import asr_pipeline, printed_json
+from asr_pipeline_tests.e2e.serving import Served, served
 
 pytestmark = [pytest.mark.e2e, pytest.mark.engine]
-LONGEST_WAIT_S = 600
-
-
-def asr_pipeline(*arguments: str | Path, data_dir: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "asr_pipeline", *map(str, arguments)],
-        env=os.environ | {"ASR_PIPELINE_DATA_DIR": str(data_dir), "COLUMNS": "160"},
-        capture_output=True,
-        text=True,
-        timeout=LONGEST_WAIT_S,
-        check=False,
-    )
-
-
-def printed_json(finished: subprocess.CompletedProcess[str]) -> Any:  # noqa: ANN401 - JSON of several shapes
-    assert finished.returncode == 0, finished.stderr
-    return json.loads(finished.stdout)
 
 
 @pytest.fixture(scope="module")
@@ -48,48 +25,21 @@ def taken(tmp_path_factory: pytest.TempPathFactory, samples: Path) -> Path:
     shutil.copy(samples / "phrases-3.wav", inbox / "sub folder" / "مصاحبه.wav")
     (inbox / "corrupt.wav").write_bytes(b"RIFF this is no audio")
     (inbox / "empty.wav").touch()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with (
-        TemporaryFile("w+") as printed,
-        subprocess.Popen(
-            [sys.executable, "-m", "asr_pipeline", "up", "--port", str(port)],
-            env=os.environ | {"ASR_PIPELINE_DATA_DIR": str(data_dir)},
-            stdout=printed,
-            stderr=subprocess.STDOUT,
-        ) as process,
-    ):
-        try:
-            wait_until_done(data_dir, process)
-            assert sensor_timeout_s(process) == "300"
-        except AssertionError as error:
-            error.add_note(str(printed.seek(0) or printed.read()))
-            raise
-        finally:
-            process.send_signal(signal.SIGINT)
-            process.wait(180)
+    with served(data_dir) as up, open_storage(load_settings(data_dir=data_dir)) as storage:
+        up.wait_until(lambda: is_done(storage), "two recordings done, one in quarantine")
+        assert sensor_timeout_s(up) == "300"
     return data_dir
 
 
-def sensor_timeout_s(process: subprocess.Popen[bytes]) -> str | None:
+def sensor_timeout_s(up: Served) -> str:
     """Give how long `dagster dev`, which `up` has started, lets a sensor's tick take."""
-    (child,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    variables = Path(f"/proc/{child}/environ").read_bytes().split(b"\0")
-    environment = dict(variable.decode(errors="replace").partition("=")[::2] for variable in variables)
-    return environment.get("DAGSTER_SENSOR_GRPC_TIMEOUT_SECONDS")
+    (child,) = psutil.Process(up.process.pid).children()
+    return str(child.environ()["DAGSTER_SENSOR_GRPC_TIMEOUT_SECONDS"])
 
 
-def wait_until_done(data_dir: Path, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + LONGEST_WAIT_S
-    with open_storage(load_settings(data_dir=data_dir)) as storage:
-        while process.poll() is None:
-            counts = storage.store.count_by_state()
-            if counts[RecordingState.DONE] == 2 and counts[RecordingState.QUARANTINED] == 1:
-                return
-            assert time.monotonic() < deadline, f"not done within {LONGEST_WAIT_S} s: {counts}"
-            time.sleep(1)
-    raise AssertionError(f"`asr-pipeline up` ended with {process.returncode}")
+def is_done(storage: Storage) -> bool:
+    counts = storage.store.count_by_state()
+    return counts[RecordingState.DONE] == 2 and counts[RecordingState.QUARANTINED] == 1
 
 
 def test_files_that_were_dropped_are_done_or_quarantined(taken: Path) -> None:

@@ -1,10 +1,6 @@
 """Whatever part of `asr-pipeline up` is killed, and whenever: all that entered is done, and SQL and Dagster agree."""
 
-import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import psutil
@@ -19,6 +15,7 @@ from asr_pipeline.settings import load_settings
 from asr_pipeline.storage.database import reading
 from asr_pipeline.storage.tables import stage_commits
 from asr_pipeline.wiring.storage import Storage, open_storage
+from asr_pipeline_tests.e2e.commands import asr_pipeline, printed_json
 from asr_pipeline_tests.e2e.serving import Served, kill, served
 
 pytestmark = [pytest.mark.e2e, pytest.mark.engine, pytest.mark.fault]
@@ -69,15 +66,7 @@ def test_whatever_is_killed_everything_is_done(tmp_path: Path, samples: Path) ->
                 lambda: storage.store.count_by_state()[RecordingState.DONE] == MEMOS and not unfinished(instance),
                 f"{MEMOS} recordings done",
             )
-    finished = subprocess.run(
-        [sys.executable, "-m", "asr_pipeline", "verify", "--deep", "--json"],
-        env=os.environ | {"ASR_PIPELINE_DATA_DIR": str(data_dir)},
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-    assert finished.returncode == 0, finished.stdout + finished.stderr
-    assert json.loads(finished.stdout)["findings"] == []
+    told = printed_json(asr_pipeline("verify", "--deep", "--json", data_dir=data_dir))
+    assert told["findings"] == []
     assert [path for path in data_dir.rglob(f"{PARTIAL_PREFIX}*") if path.is_file()] == []
     assert [path.name for path in (data_dir / "inbox").iterdir()] == []
