@@ -1,8 +1,12 @@
 """The command line as people use it: processes, exit codes, what is printed, what lies on disk."""
 
+import contextlib
 import json
+import os
+import pty
 import shutil
 import subprocess
+import sys
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -179,3 +183,23 @@ def assets_shown(port: int) -> dict[str, Any]:
     except OSError:
         return {}
     return {node["assetKey"]["path"][-1]: node for node in nodes if node["partitionStats"]}
+
+
+def test_a_terminal_sees_the_work_move(tmp_path: Path, samples: Path) -> None:
+    ours, theirs = pty.openpty()
+    with (
+        open(ours, "rb", buffering=0) as terminal,  # noqa: PTH123 - a handle, not a path
+        subprocess.Popen(
+            [sys.executable, "-m", "asr_pipeline", "process", samples / "phrases-2.wav", "-f", "txt"],
+            env=os.environ | {"ASR_PIPELINE_DATA_DIR": str(tmp_path / "data"), "TERM": "xterm"},
+            stdout=subprocess.DEVNULL,
+            stderr=theirs,
+        ) as process,
+    ):
+        os.close(theirs)
+        painted = b""
+        with contextlib.suppress(OSError):  # how a terminal ends that nobody writes to any more
+            while chunk := terminal.read(4096):
+                painted += chunk
+        assert process.wait(60) == 0
+    assert b"s of speech recognised" in painted
