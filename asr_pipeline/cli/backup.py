@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-from asr_pipeline.cli.console import errors, output
+from asr_pipeline.cli.console import errors, output, transfer_bar
 from asr_pipeline.cli.verify import repair_all
 from asr_pipeline.domain.ledger import REPAIRABLE
 from asr_pipeline.settings import Settings, load_settings
@@ -31,7 +30,7 @@ def backup(
     from asr_pipeline.storage.backup import back_up, estimate_bytes  # noqa: PLC0415 - `--help` should not wait
     from asr_pipeline.wiring.storage import open_storage  # noqa: PLC0415
 
-    with open_storage(load_settings()) as storage, _progress_bar() as bar:
+    with open_storage(load_settings()) as storage, transfer_bar() as bar:
         task = bar.add_task("Backing up", total=estimate_bytes(storage.layout, models=models))
         report = back_up(
             storage.database,
@@ -69,7 +68,7 @@ def restore(
     layout.ensure()
     database = open_database(settings.sqlalchemy_url)
     try:
-        with _progress_bar() as bar:
+        with transfer_bar() as bar:
             task = bar.add_task("Unpacking", total=file.stat().st_size if file.is_file() else None)
             report = put_back(database, layout, file, force=force, advance=lambda count: bar.advance(task, count))
     finally:
@@ -92,7 +91,7 @@ def _reconcile(settings: Settings) -> None:
     with (
         open_storage(settings) as storage,
         open_instance(storage.layout.dagster_home) as instance,
-        _progress_bar() as bar,
+        transfer_bar() as bar,
     ):
         runs = fail_runs_at_work(instance, "It was at work when this backup was made.")
         untold = [one for one in compare(instance, storage.database, at_work=False) if one.kind in REPAIRABLE]
@@ -111,16 +110,3 @@ def _tell(what: str, names: "Sequence[str]") -> None:
         errors.print(f"    {escape(name)}", highlight=False, soft_wrap=True)
     if len(names) > NAMED_IN_FULL:
         errors.print(f"    … and {len(names) - NAMED_IN_FULL:,} more", highlight=False)
-
-
-def _progress_bar() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-        console=errors,
-        disable=not errors.is_terminal,
-        transient=True,
-    )

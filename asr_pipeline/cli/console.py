@@ -10,7 +10,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 
 NAME = "asr-pipeline"
 output = Console(soft_wrap=False)
@@ -49,3 +58,17 @@ def progress_bar() -> Iterator[Progress]:
             transient=True,
         ) as bar:
             yield bar
+
+
+def transfer_bar() -> Progress:
+    """Make a progress bar of bytes on standard error; it shows nothing where that is not a terminal."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+        console=errors,
+        disable=not errors.is_terminal,
+        transient=True,
+    )

@@ -12,12 +12,11 @@ from rich.markup import escape
 from asr_pipeline.cli.console import output, write_json
 from asr_pipeline.domain.errors import PipelineError
 from asr_pipeline.settings import Settings, load_settings
-from asr_pipeline.storage.layout import Layout
+from asr_pipeline.storage.layout import LOW_DISK_BYTES, Layout
 
 if TYPE_CHECKING:
     from asr_pipeline.wiring.pipeline import Pipeline
 
-LOW_DISK_BYTES = 2 * 2**30
 UI_PORT = 3000
 
 

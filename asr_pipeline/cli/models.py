@@ -5,10 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from rich.table import Column, Table
 
-from asr_pipeline.cli.console import errors, output, write_json
+from asr_pipeline.cli.console import errors, output, transfer_bar, write_json
 from asr_pipeline.domain.errors import PipelineError
 from asr_pipeline.settings import Settings, load_settings
 from asr_pipeline.storage.catalogue import DEFAULT_NAMES, OfficialModel, official
@@ -90,7 +89,7 @@ def pull_models(
 def _pull(model: OfficialModel, layout: Layout, mirror: str | None) -> None:
     from asr_pipeline.storage.pull import PullListener, pull  # noqa: PLC0415 - `--help` should not wait for requests
 
-    with _progress_bar() as bar:
+    with transfer_bar() as bar:
         downloading = bar.add_task(f"{model.name}: downloading", total=None, visible=False)
         checking = bar.add_task(f"{model.name}: checking", total=None, visible=False)
         listener = PullListener(
@@ -111,19 +110,6 @@ def _tell_of_retry(details: "RetryDetails") -> None:
     """Say that a download stopped and goes on; what stopped it is told if it never ends."""
     found = getattr(details.caused_by, "found", details.caused_by)
     errors.print(f"{escape(str(found))}; trying again in {details.wait_for:.0f} s …", highlight=False, soft_wrap=True)
-
-
-def _progress_bar() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-        console=errors,
-        disable=not errors.is_terminal,
-        transient=True,
-    )
 
 
 def _layout(settings: Settings) -> Layout:

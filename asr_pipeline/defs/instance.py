@@ -10,7 +10,7 @@ from pathlib import Path
 import dagster as dg
 import yaml  # type: ignore[import-untyped]  # Dagster brings it; to name its errors
 
-from asr_pipeline.defs.own_process import no_retries_but_ours
+from asr_pipeline.defs.own_process import tags_of_our_runs
 from asr_pipeline.defs.partitions import recordings
 from asr_pipeline.domain.errors import PipelineError, SettingInvalid
 from asr_pipeline.domain.stage import Stage
@@ -91,7 +91,7 @@ def run_in_process(
             instance=instance,
             tags={
                 **tags,
-                **no_retries_but_ours(),
+                **tags_of_our_runs(),
                 REPOSITORY_TAG: f"__repository__@{LOCATION}",
             },
             run_config={"loggers": quiet, "ops": {STEP: {"config": settings}}},

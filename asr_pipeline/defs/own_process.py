@@ -27,7 +27,7 @@ def this_process() -> str:
     return f"{socket.gethostname()}/{os.getpid()}/{_started_at(os.getpid())}"
 
 
-def no_retries_but_ours() -> dict[str, str]:
+def tags_of_our_runs() -> dict[str, str]:
     """Give the tags of a run of this command line: the daemon has no code location to start it again from."""
     return {PROCESS_TAG: this_process(), MAX_RETRIES_TAG: "0"}
 

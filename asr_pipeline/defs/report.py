@@ -9,12 +9,12 @@ from asr_pipeline.defs.metadata import picture
 from asr_pipeline.domain.recording import RecordingState
 from asr_pipeline.engines.pictures import trend_png
 from asr_pipeline.settings import load_settings
+from asr_pipeline.storage.layout import LOW_DISK_BYTES
 from asr_pipeline.storage.report import TREND_DAYS, Report, make_report
 from asr_pipeline.wiring.storage import open_storage
 
 GROUP = "operations"
 OWNERS = ["team:speech"]
-LOW_DISK_BYTES = 2 * 2**30
 
 
 @dg.asset(

@@ -10,6 +10,7 @@ from asr_pipeline.domain.recording import HASH_PREFIX_CHARS, Recording
 from asr_pipeline.domain.subtitle import SubtitleFormat
 
 SHARD_CHARS = 2  # 256 folders: about 400 entries in each at 100,000 recordings
+LOW_DISK_BYTES = 2 * 2**30  # with less free than this a person is warned
 _SAFE_SUFFIX = re.compile(r"\.[a-z0-9]{1,10}")
 
 
