@@ -15,10 +15,10 @@ from asr_pipeline.defs.lineage import is_automatic_retry, told_by_earlier_runs
 from asr_pipeline.defs.listener import DagsterListener
 from asr_pipeline.defs.own_process import note_process
 from asr_pipeline.defs.partitions import recordings
-from asr_pipeline.defs.resources import PipelineResource
 from asr_pipeline.defs.specs import SPECS
 from asr_pipeline.domain.stage import Stage
 from asr_pipeline.ports import FlowListener, RunContext
+from asr_pipeline.wiring.pipeline import Pipeline
 
 RECORDINGS_PER_RUN = 200
 
@@ -56,7 +56,7 @@ class StagesConfig(dg.Config):
 def recording_stages(
     context: dg.AssetExecutionContext,
     config: StagesConfig,
-    pipeline: PipelineResource,
+    pipeline: dg.ResourceParam[Pipeline],
     progress: dg.ResourceParam[FlowListener],
 ) -> Iterator[dg.MaterializeResult[None]]:
     """Stream recordings through the stages that were asked for; each result is logged as soon as it is committed."""
@@ -76,7 +76,7 @@ def recording_stages(
         told=told_by_earlier_runs(context.instance, context.run) if resume else (),
         also=progress,
     )
-    report = pipeline.pipeline.flow(listener, run).run(keys, stages, resume=resume, only_missing=config.only_missing)
+    report = pipeline.flow(listener, run).run(keys, stages, resume=resume, only_missing=config.only_missing)
     context.log.info("recordings done: %d, failed: %d", len(report.done), len(report.failed))
     if report.failed:
         raise failure(report.failed, len(keys))

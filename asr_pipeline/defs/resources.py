@@ -1,39 +1,36 @@
 """Resources: the pipeline's engines and stores, and who hears of progress."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
-from pydantic import Field, PrivateAttr
+from pydantic import Field
 
 from asr_pipeline.domain.errors import PipelineError
 from asr_pipeline.domain.results import RecordingResults
 from asr_pipeline.domain.stage import Stage
 from asr_pipeline.settings import load_settings
-from asr_pipeline.wiring.pipeline import Pipeline, build_pipeline
+from asr_pipeline.wiring.pipeline import Pipeline, open_pipeline
 
 
 class PipelineResource(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """Engines with preloaded models, the database and the files. Built from ASR_PIPELINE_ variables."""
+    """Engines with preloaded models, the database and the files. Built from ASR_PIPELINE_ variables.
+
+    What the step gets is the pipeline itself; a process that has one open puts it in this resource's place (`Lane`).
+    """
 
     overrides: dict[str, Any] = Field(
         default_factory=dict,
         description="Settings for this run alone, by name, for example {channels: split, beam_size: 4}.",
     )
-    _pipeline: Pipeline = PrivateAttr()
 
-    def setup_for_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002 - Dagster's signature
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Pipeline]:  # noqa: ARG002 - Dagster's
         """Open the database and load the models: a missing one fails the run before its first recording."""
-        self._pipeline = build_pipeline(load_settings(**self.overrides))
-        self._pipeline.preload()
-
-    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002 - Dagster's signature
-        """Close the database's connections."""
-        self._pipeline.close()
-
-    @property
-    def pipeline(self) -> Pipeline:
-        """The engines and stores of this run."""
-        return self._pipeline
+        with open_pipeline(load_settings(**self.overrides)) as pipeline:
+            pipeline.preload()
+            yield pipeline
 
 
 class NoProgress:

@@ -1,0 +1,74 @@
+"""The interactive lane: recordings go through all stages at once, in this process, whose models are warm.
+
+For what waits for an answer: `asr-pipeline watch` and the HTTP gateway. A run of the lane is a run like any other: the
+same job, the same instance, shown in the same UI. What another run has in work is left to it, and what is done stays.
+"""
+
+import logging
+import queue
+import threading
+from collections.abc import Sequence
+
+import dagster as dg
+
+from asr_pipeline.definitions import build_defs
+from asr_pipeline.defs.assets import RECORDINGS_PER_RUN
+from asr_pipeline.defs.instance import run_in_process
+from asr_pipeline.defs.jobs import process_recordings
+from asr_pipeline.defs.resources import NoProgress
+from asr_pipeline.defs.retirement import give_partitions
+from asr_pipeline.ports import FlowListener
+from asr_pipeline.wiring.pipeline import Pipeline
+
+logger = logging.getLogger(__name__)
+
+
+class Lane:
+    """Runs recordings over an open pipeline, one run at a time; what comes meanwhile goes into the next run together.
+
+    Close it before the pipeline. Recordings that fail are in the store, with their reasons.
+    """
+
+    def __init__(self, pipeline: Pipeline, instance: dg.DagsterInstance, progress: FlowListener | None = None) -> None:
+        self._pipeline = pipeline
+        self._instance = instance
+        definitions = build_defs(pipeline=pipeline, progress=progress or NoProgress())
+        self._job = definitions.resolve_job_def(process_recordings.name)
+        self._waiting: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="lane", daemon=True)
+        self._thread.start()
+
+    def submit(self, recording_id: str) -> None:
+        """Have a registered recording run as soon as the lane is free; returns at once."""
+        self._waiting.put(recording_id)
+
+    @property
+    def length(self) -> int:
+        """How many recordings wait, about."""
+        return self._waiting.qsize()
+
+    def run(self, recording_ids: Sequence[str]) -> None:
+        """Run registered recordings now, in this thread. Raises SetupError and what else stops a whole run."""
+        give_partitions(self._instance, self._pipeline.database, recording_ids)
+        run_in_process(self._job, self._instance, recording_ids, only_missing=True)
+
+    def close(self) -> None:
+        """End after the run that is at work; what still waits is in the store, and the inbox's sensor runs it."""
+        self._waiting.put(None)
+        self._thread.join()
+
+    def _work(self) -> None:
+        while (first := self._waiting.get()) is not None:
+            ids = [first]
+            last = False
+            while len(ids) < RECORDINGS_PER_RUN and not self._waiting.empty():
+                if (one := self._waiting.get()) is None:
+                    last = True
+                    break
+                ids.append(one)
+            try:
+                self.run(list(dict.fromkeys(ids)))
+            except Exception:  # the lane goes on: what was not run is in the store, and the sensor asks for it
+                logger.exception("The lane could not run %d recordings", len(ids))
+            if last:
+                return
