@@ -19,6 +19,7 @@ from asr_pipeline.domain.stage import Stage
 RANGE_START_TAG = "dagster/asset_partition_range_start"
 RANGE_END_TAG = "dagster/asset_partition_range_end"
 STEP = "recording_stages"
+HOME_VARIABLE = "DAGSTER_HOME"
 LOCATION = "asr_pipeline"  # the code location's name in workspace.yaml and pyproject.toml
 REPOSITORY_TAG = ".dagster/repository"  # by it the UI shows a run at its job
 
@@ -41,7 +42,7 @@ def open_instance(home: Path) -> Iterator[dg.DagsterInstance]:
     """Open the instance in `home`, which is made where it is missing."""
     prepare_home(home)
     try:
-        with _one_at_a_time(home):  # two that make Dagster's tables at once meet an error
+        with _one_at_a_time(home), _named(home):  # two that make Dagster's tables at once meet an error
             opened = dg.DagsterInstance.from_config(str(home))
     except (dg.DagsterInvalidConfigError, yaml.YAMLError) as error:
         raise SettingInvalid(
@@ -59,6 +60,20 @@ def _one_at_a_time(home: Path) -> Iterator[None]:
     with (home / ".opening.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+@contextmanager
+def _named(home: Path) -> Iterator[None]:
+    """Name the home as Dagster's own processes do: `dagster.yaml` finds its storage by this variable."""
+    before = os.environ.get(HOME_VARIABLE)
+    os.environ[HOME_VARIABLE] = str(home)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[HOME_VARIABLE]
+        else:
+            os.environ[HOME_VARIABLE] = before
 
 
 def add_partitions(instance: dg.DagsterInstance, recording_ids: Iterable[str]) -> None:
