@@ -8,10 +8,11 @@ milliseconds of an event go into connecting, looking at the schema, and compilin
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Self
 
-from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+import dagster as dg
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage, _event_logs_directory
 from dagster._serdes import ConfigurableClassData
@@ -41,6 +42,7 @@ class KeptEventLog(SqliteEventLogStorage):
         self._engines: OrderedDict[str, Engine] = OrderedDict()
         self._tables: set[str] = set()
         self._making = threading.Lock()
+        self._held = threading.local()
         super().__init__(base_dir, inst_data)
 
     def has_table(self, table_name: str) -> bool:
@@ -57,14 +59,32 @@ class KeptEventLog(SqliteEventLogStorage):
                 self._engines.popitem()[1].dispose()
 
     @contextmanager
+    def together(self, run_id: str) -> Iterator[None]:
+        """Write what this thread stores of a run meanwhile in one transaction of each database, run's and index."""
+        with self._connect(run_id) as run, self._transaction(INDEX_SHARD_NAME) as index:
+            self._held.connections = {run_id: run, INDEX_SHARD_NAME: index}
+            try:
+                yield
+            finally:
+                del self._held.connections
+
+    @contextmanager
     def _connect(self, shard: str) -> Iterator[Connection]:
-        with self._db_lock:  # Dagster's: one thread at a time
-            engine = self._engine(shard)
-            if shard not in self._initialized_dbs:
-                self._initdb(engine)
-                self._initialized_dbs.add(shard)
-            with engine.begin() as connection:
-                yield connection
+        held: dict[str, Connection] | None = getattr(self._held, "connections", None)
+        if held is not None:
+            yield held[shard]
+            return
+        with self._db_lock, self._transaction(shard) as connection:  # Dagster's lock: one thread at a time
+            yield connection
+
+    @contextmanager
+    def _transaction(self, shard: str) -> Iterator[Connection]:
+        engine = self._engine(shard)
+        if shard not in self._initialized_dbs:
+            self._initdb(engine)
+            self._initialized_dbs.add(shard)
+        with engine.begin() as connection:
+            yield connection
 
     def _engine(self, shard: str) -> Engine:
         with self._making:
@@ -80,3 +100,9 @@ class KeptEventLog(SqliteEventLogStorage):
             while len(self._engines) > KEPT:
                 self._engines.popitem(last=False)[1].dispose()
             return engine
+
+
+def together(instance: dg.DagsterInstance, run_id: str) -> AbstractContextManager[None]:
+    """Have the events that this thread logs of a run meanwhile written in one transaction, where the storage can."""
+    log = instance.event_log_storage
+    return log.together(run_id) if isinstance(log, KeptEventLog) else nullcontext()

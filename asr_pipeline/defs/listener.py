@@ -6,6 +6,7 @@ from collections.abc import Collection
 import dagster as dg
 
 from asr_pipeline.defs.checks import evaluations
+from asr_pipeline.defs.embedded_storage import together
 from asr_pipeline.defs.metadata import stage_metadata
 from asr_pipeline.domain.errors import PipelineError
 from asr_pipeline.domain.results import RecordingResults
@@ -42,9 +43,10 @@ class DagsterListener:
         """Log the materialization and the checks."""
         recording_id = results.recording.recording_id
         if (recording_id, stage) not in self._told:
-            self._context.log_event(materialization(stage, results))
-            for evaluation in evaluations(stage, results):
-                self._context.log_event(evaluation)
+            with together(self._context.instance, self._context.run_id):
+                self._context.log_event(materialization(stage, results))
+                for evaluation in evaluations(stage, results):
+                    self._context.log_event(evaluation)
         self._also.stage_done(stage, results)
 
     def recording_failed(self, recording_id: str, stage: Stage, error: PipelineError) -> None:
