@@ -48,12 +48,12 @@ clean:  ## remove the environment, not the data
 # uv installs in seconds what takes pip minutes; pip takes over where uv can't reach the index that pip is set up for.
 .venv/runtime: .venv/uv requirements.lock pyproject.toml
 	@echo "Installing into .venv (a minute or so) …"
-	@$(UV) pip install --quiet --python .venv/bin/python --no-deps --require-hashes -r requirements.lock \
+	@$(UV) pip install --quiet --compile-bytecode --python .venv/bin/python --no-deps --require-hashes -r requirements.lock \
 		|| { echo "uv could not; pip takes some minutes …"; .venv/bin/python -m pip install --quiet --no-deps --require-hashes -r requirements.lock; }
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
 	@touch .venv/runtime
 
 .venv/dev: .venv/runtime requirements-dev.lock
-	@$(UV) pip install --quiet --python .venv/bin/python --no-deps --require-hashes -r requirements-dev.lock \
+	@$(UV) pip install --quiet --compile-bytecode --python .venv/bin/python --no-deps --require-hashes -r requirements-dev.lock \
 		|| { echo "uv could not; pip takes some minutes …"; .venv/bin/python -m pip install --quiet --no-deps --require-hashes -r requirements-dev.lock; }
 	@touch .venv/dev

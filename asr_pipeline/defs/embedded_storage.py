@@ -8,10 +8,9 @@ milliseconds of an event go into connecting, looking at the schema, and compilin
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import Any, Self
 
-import dagster as dg
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage, _event_logs_directory
@@ -100,9 +99,3 @@ class KeptEventLog(SqliteEventLogStorage):
             while len(self._engines) > KEPT:
                 self._engines.popitem(last=False)[1].dispose()
             return engine
-
-
-def together(instance: dg.DagsterInstance, run_id: str) -> AbstractContextManager[None]:
-    """Have the events that this thread logs of a run meanwhile written in one transaction, where the storage can."""
-    log = instance.event_log_storage
-    return log.together(run_id) if isinstance(log, KeptEventLog) else nullcontext()

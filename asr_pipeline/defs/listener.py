@@ -2,11 +2,11 @@
 
 import hashlib
 from collections.abc import Collection
+from contextlib import AbstractContextManager, nullcontext
 
 import dagster as dg
 
 from asr_pipeline.defs.checks import evaluations
-from asr_pipeline.defs.embedded_storage import together
 from asr_pipeline.defs.metadata import stage_metadata
 from asr_pipeline.domain.errors import PipelineError
 from asr_pipeline.domain.results import RecordingResults
@@ -43,7 +43,7 @@ class DagsterListener:
         """Log the materialization and the checks."""
         recording_id = results.recording.recording_id
         if (recording_id, stage) not in self._told:
-            with together(self._context.instance, self._context.run_id):
+            with _together(self._context):
                 self._context.log_event(materialization(stage, results))
                 for evaluation in evaluations(stage, results):
                     self._context.log_event(evaluation)
@@ -53,6 +53,12 @@ class DagsterListener:
         """Log the reason; the run names all failures again at its end."""
         self._context.log.error("%s stopped at %s: %s", recording_id, stage, error)
         self._also.recording_failed(recording_id, stage, error)
+
+
+def _together(context: dg.AssetExecutionContext) -> AbstractContextManager[None]:
+    """Have what is logged meanwhile written in one transaction, where Dagster's storage can (`EmbeddedStorage`)."""
+    together = getattr(context.instance.event_log_storage, "together", None)
+    return nullcontext() if together is None else together(context.run_id)
 
 
 def materialization(stage: Stage, results: RecordingResults) -> dg.AssetMaterialization:
