@@ -8,6 +8,7 @@ import logging
 import queue
 import threading
 from collections.abc import Sequence
+from typing import Self
 
 import dagster as dg
 
@@ -37,6 +38,14 @@ class Lane:
         self._waiting: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="lane", daemon=True)
         self._thread.start()
+
+    def __enter__(self) -> Self:
+        """Give the lane."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Close it."""
+        self.close()
 
     def submit(self, recording_id: str) -> None:
         """Have a registered recording run as soon as the lane is free; returns at once."""

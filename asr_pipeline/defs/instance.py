@@ -9,6 +9,7 @@ from pathlib import Path
 
 import dagster as dg
 import yaml  # type: ignore[import-untyped]  # Dagster brings it; to name its errors
+from dagster._core.instance.ref import InstanceRef
 
 from asr_pipeline.defs.own_process import tags_of_our_runs
 from asr_pipeline.defs.partitions import recordings
@@ -19,6 +20,12 @@ from asr_pipeline.domain.stage import Stage
 RANGE_START_TAG = "dagster/asset_partition_range_start"
 RANGE_END_TAG = "dagster/asset_partition_range_end"
 STEP = "recording_stages"
+CAPTURES_NOTHING = {
+    "compute_logs": {
+        "module": "dagster._core.storage.noop_compute_log_manager",
+        "class": "NoOpComputeLogManager",
+    }
+}
 HOME_VARIABLE = "DAGSTER_HOME"
 LOCATION = "asr_pipeline"  # the code location's name in workspace.yaml and pyproject.toml
 REPOSITORY_TAG = ".dagster/repository"  # by it the UI shows a run at its job
@@ -38,12 +45,22 @@ def prepare_home(home: Path) -> None:
 
 
 @contextmanager
-def open_instance(home: Path) -> Iterator[dg.DagsterInstance]:
-    """Open the instance in `home`, which is made where it is missing."""
+def open_instance(home: Path, *, capture_output: bool = True) -> Iterator[dg.DagsterInstance]:
+    """Open the instance in `home`, which is made where it is missing.
+
+    `capture_output`: what this process writes while a step runs goes into the step's log, as Dagster would have it. A
+    server that does other work meanwhile wants its own output.
+    """
     prepare_home(home)
+    with _named(home), _opened(home, capture_output=capture_output) as instance:
+        yield instance
+
+
+def _opened(home: Path, *, capture_output: bool) -> dg.DagsterInstance:
     try:
-        with _one_at_a_time(home), _named(home):  # two that make Dagster's tables at once meet an error
-            opened = dg.DagsterInstance.from_config(str(home))
+        with _one_at_a_time(home):  # two that make Dagster's tables at once meet an error
+            reference = InstanceRef.from_dir(str(home), overrides=None if capture_output else CAPTURES_NOTHING)
+            return dg.DagsterInstance.from_ref(reference)
     except (dg.DagsterInvalidConfigError, yaml.YAMLError) as error:
         raise SettingInvalid(
             str(home / "dagster.yaml"),
@@ -51,8 +68,6 @@ def open_instance(home: Path) -> Iterator[dg.DagsterInstance]:
             found=" ".join(str(error).split())[:300],
             remedy="Mend it, or remove it: a new one is written.",
         ) from error
-    with opened as instance:
-        yield instance
 
 
 @contextmanager

@@ -58,7 +58,7 @@ class DagsterListener:
 def _together(context: dg.AssetExecutionContext) -> AbstractContextManager[None]:
     """Have what is logged meanwhile written in one transaction, where Dagster's storage can (`EmbeddedStorage`)."""
     together = getattr(context.instance.event_log_storage, "together", None)
-    return nullcontext() if together is None else together(context.run_id)
+    return nullcontext() if together is None else together(context.run.run_id)
 
 
 def materialization(stage: Stage, results: RecordingResults) -> dg.AssetMaterialization:

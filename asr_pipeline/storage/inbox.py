@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 
 from asr_pipeline.domain.errors import SettingInvalid, TransientFailure, UnreadableAudio
@@ -178,27 +179,34 @@ class InboxFolder:
         return (own.dagster_home, own.originals, own.audio, own.results, own.archive, own.quarantine, own.models)
 
 
-def is_open_for_writing(path: Path) -> bool:
+class Writers(StrEnum):
+    """Whether another program has a file open for writing, as far as one can tell."""
+
+    NONE = "none"
+    SOME = "some"
+    UNKNOWN = "unknown"
+
+
+def writers(path: Path) -> Writers:
     """Tell whether another program may have a file open for writing: Linux grants a read lease only where none has.
 
-    Network file systems and files of other users may not be able to tell: the answer is True for the first, False for
-    the second.
+    Network file systems may not be able to tell: the answer is SOME there; of files of other users it is UNKNOWN.
     """
     try:
         if not path.is_file():
-            return False
+            return Writers.UNKNOWN
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
-        return False  # why it can't be opened is found, and told, where it is read
+        return Writers.UNKNOWN  # why it can't be opened is found, and told, where it is read
     try:
         fcntl.fcntl(handle, fcntl.F_SETSIG, signal.SIGURG)  # who opens it now sends this; SIGIO would end us
         fcntl.fcntl(handle, fcntl.F_SETLEASE, fcntl.F_RDLCK)
         fcntl.fcntl(handle, fcntl.F_SETLEASE, fcntl.F_UNLCK)
     except OSError as error:
-        return error.errno == errno.EAGAIN
+        return Writers.SOME if error.errno == errno.EAGAIN else Writers.UNKNOWN
     finally:
         os.close(handle)
-    return False
+    return Writers.NONE
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import pytest
 
 from asr_pipeline.domain.errors import SettingInvalid, TransientFailure
 from asr_pipeline.domain.inbox import FoundFile
-from asr_pipeline.storage.inbox import InboxFolder, is_open_for_writing, only_one
+from asr_pipeline.storage.inbox import InboxFolder, Writers, only_one, writers
 from asr_pipeline.storage.layout import Layout
 
 SHA256 = "0123456789abcdef" * 4
@@ -300,13 +300,13 @@ def test_without_permission() -> None:
 def test_a_writer_is_seen_while_it_has_the_file_open(inbox: InboxFolder) -> None:
     path = dropped(inbox, "a.wav")
     with path.open("ab"):
-        assert is_open_for_writing(path)
+        assert writers(path) is Writers.SOME
     with path.open("rb"):
-        assert not is_open_for_writing(path)
-    assert not is_open_for_writing(path)
-    assert not is_open_for_writing(path.parent / "nothing")
+        assert writers(path) is not Writers.SOME
+    assert writers(path) is not Writers.SOME
+    assert writers(path.parent / "nothing") is not Writers.SOME
     os.mkfifo(path.parent / "pipe")
-    assert not is_open_for_writing(path.parent / "pipe")
+    assert writers(path.parent / "pipe") is not Writers.SOME
 
 
 def test_only_one_holds_the_lock(tmp_path: Path) -> None:

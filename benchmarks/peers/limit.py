@@ -26,16 +26,14 @@ TRANSLATOR = REPOSITORY / "models" / "starter" / "translate-en_fa-starter.argosm
 RATE_HZ, CHUNK_BYTES, BATCH_TOKENS, BEAM = 16_000, 8000, 2048, 1
 
 
-def recognise(model: Any, pcm: bytes) -> list[str]:
+def recognise(model: Any, pcm: bytes) -> list[str]:  # noqa: ANN401 - the bindings carry no types
     """Give the sentences of one cut."""
     recognizer = vosk.KaldiRecognizer(model, RATE_HZ)
-    recognizer.SetWords(True)
-    found = []
-    for start in range(0, len(pcm), CHUNK_BYTES):
-        if recognizer.AcceptWaveform(pcm[start : start + CHUNK_BYTES]):
-            found.append(json.loads(recognizer.Result())["text"])
-    found.append(json.loads(recognizer.FinalResult())["text"])
-    return [text for text in found if text]
+    recognizer.SetWords(True)  # noqa: FBT003 - the bindings take it by position
+    chunks = (pcm[start : start + CHUNK_BYTES] for start in range(0, len(pcm), CHUNK_BYTES))
+    found = [recognizer.Result() for chunk in chunks if recognizer.AcceptWaveform(chunk)]
+    found.append(recognizer.FinalResult())
+    return [text for text in (json.loads(result)["text"] for result in found) if text]
 
 
 def main(folder: Path, cuts: Path, threads: int) -> None:
