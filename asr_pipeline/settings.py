@@ -132,6 +132,9 @@ class Settings(BaseSettings):
         description="Originals of recordings that are done are removed after this many days; kept for good if not set.",
     )
 
+    # Gateway
+    upload_max_bytes: int = Field(default=2 * 2**30, gt=0, description="Larger uploads are refused.")
+
     # Faults
     attempts: int = Field(
         default=3, ge=1, le=20, description="Times that a stage is tried when failures are transient."

@@ -19,7 +19,7 @@ from asr_pipeline.domain.transcript import Transcript
 from asr_pipeline.domain.translation import TranslationSet
 from asr_pipeline.ports import RecordingRow, RunContext, StageCommit
 from asr_pipeline.storage import results
-from asr_pipeline.storage.arrivals import put_arrivals
+from asr_pipeline.storage.arrivals import latest, put_arrivals
 from asr_pipeline.storage.backlog import Unprocessed, unprocessed
 from asr_pipeline.storage.database import reading, writing
 from asr_pipeline.storage.spans import forget_spans
@@ -76,6 +76,10 @@ class SqlRecordStore:
         with reading(self._engine) as connection:
             row = connection.execute(sa.select(*_RECORDING).where(recordings.c.sha256 == sha256)).first()
         return None if row is None else Recording(*row)
+
+    def latest_upload(self) -> str | None:
+        """Give the recording that was uploaded last."""
+        return latest(self._engine, Way.UPLOAD)
 
     def recording(self, recording_id: str) -> Recording:
         """Give a registered recording. Raises KeyError where there is none."""
