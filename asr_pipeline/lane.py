@@ -13,10 +13,12 @@ import dagster as dg
 
 from asr_pipeline.definitions import build_defs
 from asr_pipeline.defs.assets import RECORDINGS_PER_RUN
+from asr_pipeline.defs.backlog import unfinished
 from asr_pipeline.defs.instance import run_in_process
 from asr_pipeline.defs.jobs import process_recordings
 from asr_pipeline.defs.resources import NoProgress
 from asr_pipeline.defs.retirement import give_partitions
+from asr_pipeline.domain.recording import RecordingState
 from asr_pipeline.ports import FlowListener
 from asr_pipeline.wiring.pipeline import Pipeline
 
@@ -35,6 +37,7 @@ class Lane:
         definitions = build_defs(pipeline=pipeline, progress=progress or NoProgress())
         self._job = definitions.resolve_job_def(process_recordings.name)
         self._waiting: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._closing = threading.Event()
         self._thread = threading.Thread(target=self._work, name="lane", daemon=True)
         self._thread.start()
 
@@ -54,21 +57,29 @@ class Lane:
 
     def close(self) -> None:
         """End after the run that is at work; what still waits is in the store, and the inbox's sensor runs it."""
+        self._closing.set()
         self._waiting.put(None)
         self._thread.join()
 
     def _work(self) -> None:
-        while (first := self._waiting.get()) is not None:
+        while (first := self._waiting.get()) is not None and not self._closing.is_set():
             ids = [first]
-            last = False
             while len(ids) < RECORDINGS_PER_RUN and not self._waiting.empty():
                 if (one := self._waiting.get()) is None:
-                    last = True
-                    break
+                    return
                 ids.append(one)
             try:
-                self.run(list(dict.fromkeys(ids)))
+                if due := self._due(list(dict.fromkeys(ids))):
+                    self.run(due)
             except Exception:  # the lane goes on: what was not run is in the store, and the sensor asks for it
                 logger.exception("The lane could not run %d recordings", len(ids))
-            if last:
-                return
+
+    def _due(self, recording_ids: Sequence[str]) -> list[str]:
+        """Leave out what is done, was dropped, or is another run's by now: the lane would wait for that one's end."""
+        busy = unfinished(self._instance)
+        rows = self._pipeline.store.rows(recording_ids)
+        return [
+            row.recording.recording_id
+            for row in rows
+            if row.state not in {RecordingState.DONE, RecordingState.DROPPED} and row.recording.recording_id not in busy
+        ]
