@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from starlette.requests import Request
 from starlette.types import Message
 
+from asr_pipeline.api.errors import ContentTypeWrong, RequestInvalid
 from asr_pipeline.api.multipart import NAME_MAX_CHARS, harmless_name, receive_file
 
 
-def received(body: bytes, cuts: list[int]) -> tuple[str, bytes]:
+def received(body: bytes, cuts: list[int], kind: bytes = b'multipart/form-data; boundary="b0"') -> tuple[str, bytes]:
     """Receive the field `audio` of a body that comes in pieces."""
     places = [0, *sorted(cut % (len(body) + 1) for cut in cuts), len(body)]
     pieces = [body[first:last] for first, last in itertools.pairwise(places)]
@@ -23,7 +24,7 @@ def received(body: bytes, cuts: list[int]) -> tuple[str, bytes]:
     async def receive() -> Message:
         return messages.pop(0)
 
-    scope = {"type": "http", "headers": [(b"content-type", b'multipart/form-data; boundary="b0"')]}
+    scope = {"type": "http", "headers": [(b"content-type", kind)]}
     name = asyncio.run(receive_file(Request(scope, receive), "audio", found.extend))
     return name, bytes(found)
 
@@ -47,6 +48,33 @@ def test_names_of_any_language_come_as_they_are(cuts: list[int]) -> None:
         '--b0\r\nContent-Disposition: form-data; name="audio"; filename="گفتگو ۱.wav"\r\n\r\nx\r\n--b0--\r\n'.encode()
     )
     assert received(body, cuts) == ("گفتگو ۱.wav", b"x")
+
+
+def test_names_come_as_some_clients_write_them() -> None:
+    disposition = b"form-data; name=\"audio\"; filename*=utf-8''%D8%B5%D8%AF%D8%A7.wav"
+    body = b"--b0\r\nContent-Disposition: " + disposition + b"\r\n\r\nx\r\n--b0--\r\n"
+    assert received(body, []) == ("صدا.wav", b"x")
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.binary(max_size=40),
+            st.sampled_from(
+                [b"--b0", b"--b0--", b"\r\n", b": ", b'Content-Disposition: form-data; name="audio"; filename="a"']
+            ),
+        ),
+        max_size=12,
+    ),
+    st.binary(max_size=400),
+)
+def test_any_body_is_a_file_or_an_error_that_says_why(parts: list[bytes], boundary: bytes) -> None:
+    for kind in (b'multipart/form-data; boundary="b0"', b"multipart/form-data; boundary=" + boundary, boundary):
+        try:
+            name, _ = received(b"".join(parts), [7], kind)
+        except (ContentTypeWrong, RequestInvalid):
+            continue
+        assert name
 
 
 @given(st.text())
