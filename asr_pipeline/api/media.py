@@ -26,7 +26,7 @@ CANONICAL = "audio/flac"
 ORIGINAL = "application/octet-stream"
 NO_GUESSING = {"X-Content-Type-Options": "nosniff", "Cache-Control": "private, no-cache"}
 _RANGES = re.compile(r"bytes=\s*\d{0,18}-\d{0,18}(?:\s*,\s*\d{0,18}-\d{0,18})*\s*")
-_BINARY = {"content": {CANONICAL: {"schema": {"type": "string", "format": "binary"}}}}
+_BINARY = {"content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in (CANONICAL, ORIGINAL)}}
 
 
 class RangeWrong(RequestRefused):

@@ -3,6 +3,7 @@
 import socket
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -150,6 +151,18 @@ def test_a_refusal_is_not_kept_under_a_key(client: httpx.Client, samples: Path) 
     key = {"Idempotency-Key": "refused-first"}
     told_error(upload(client, b"no audio", **key), 415, "unreadable_audio")
     assert upload(client, samples / "phrases-4.wav", **key).status_code in {200, 202}
+
+
+def test_many_at_once_are_all_done_and_none_is_lost(client: httpx.Client, gateway: Gateway, samples: Path) -> None:
+    content = (samples / "phrases-3.wav").read_bytes()
+    bodies = [content + bytes([number]) for number in range(12)] * 2  # each twice, at the same time
+    with ThreadPoolExecutor(len(bodies)) as threads:
+        answers = list(threads.map(lambda body: upload(client, body), bodies))
+    assert {answer.status_code for answer in answers} <= {200, 202}
+    ids = {answer.json()["file_id"] for answer in answers}
+    assert len(ids) == 12
+    assert {translated(client, one)["status"] for one in ids} == {"done"}
+    assert partial_files(gateway) == []
 
 
 def test_where_too_much_waits_uploads_are_put_off(make_gateway: Callable[..., Gateway], samples: Path) -> None:
