@@ -29,14 +29,14 @@ class Gateway:
     lane: Lane
     idempotency: SqlIdempotency
 
-    def start(self, row: RecordingRow) -> None:
+    def start(self, row: RecordingRow, request_id: str) -> None:
         """Have a recording run: in the lane if it is small, or if nobody else would; by the inbox's sensor otherwise.
 
         The sensor passes over what has failed.
         """
         is_small = row.recording.size_bytes <= self.settings.lane_max_bytes
         if is_small or row.state is RecordingState.FAILED or not daemon_is_alive(self.instance):
-            self.lane.submit(row.recording.recording_id)
+            self.lane.submit(row.recording.recording_id, request_id)
 
     def erase(self, recording: Recording) -> bool:
         """Erase a recording; False where a run works on it, or will."""

@@ -1,5 +1,6 @@
 """Uploads over real HTTP: what becomes Persian, and what is refused, with why, at the earliest moment."""
 
+import resource
 import socket
 import time
 from collections.abc import Callable
@@ -7,15 +8,18 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+import dagster as dg
 import httpx
 import pytest
 from dagster._daemon.types import DaemonHeartbeat
 
 from asr_pipeline.api.gateway import Gateway, open_gateway
+from asr_pipeline.defs.backlog import covered
 from asr_pipeline.defs.daemon import SENSORS
 from asr_pipeline.domain.arrival import Arrival, Outcome, Way
 from asr_pipeline.domain.recording import Recording, RecordingState
 from asr_pipeline.domain.unfinished import PARTIAL_PREFIX
+from asr_pipeline.lane import REQUESTS_TAG
 from asr_pipeline.settings import load_settings
 from asr_pipeline.wiring.pipeline import open_pipeline
 from asr_pipeline_tests.api.serving import served, told_error, translated, upload, wait_until
@@ -40,12 +44,14 @@ def connected(client: httpx.Client) -> socket.socket:
 
 
 def test_an_upload_becomes_persian(client: httpx.Client, gateway: Gateway, samples: Path) -> None:
-    answer = upload(client, samples / "phrases-2.wav", "مصاحبه ۲.wav")
+    answer = upload(client, samples / "phrases-2.wav", "مصاحبه ۲.wav", **{"X-Request-ID": "my-request"})
     assert answer.status_code == 202
     assert answer.json().keys() == {"status", "file_id", "message"}
     file_id = answer.json()["file_id"]
     assert client.get("/translation/").json()["file_id"] == file_id  # the latest
     assert translated(client, file_id)["translation"].count("\n") >= 1
+    (run,) = gateway.instance.get_runs(dg.RunsFilter(tags={REQUESTS_TAG: "my-request"}))
+    assert file_id in covered(gateway.instance, [run])
     row = gateway.pipeline.store.rows([file_id])[0]
     assert (row.state, row.recording.name) == (RecordingState.DONE, "مصاحبه ۲.wav")
     assert gateway.pipeline.layout.source_of(row.recording).read_bytes() == (samples / "phrases-2.wav").read_bytes()
@@ -135,6 +141,20 @@ def test_who_goes_away_leaves_nothing(client: httpx.Client, gateway: Gateway) ->
         wait_until(lambda: any(path.stat().st_size for path in partial_files(gateway)), "some of it is written")
     wait_until(lambda: not partial_files(gateway), "what was written is gone")
     assert registered(gateway) == before
+
+
+@pytest.mark.fault
+def test_a_full_disk_is_told_and_leaves_nothing(client: httpx.Client, gateway: Gateway) -> None:
+    before = registered(gateway)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (3_000_000, hard))  # no file of this process can be larger
+    try:
+        answer = upload(client, bytes(5_000_000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    told_error(answer, 503, "storage_full")
+    assert int(answer.headers["Retry-After"]) > 0
+    assert (registered(gateway), partial_files(gateway)) == (before, [])
 
 
 def test_a_key_of_ones_own_gives_the_same_answer_again(client: httpx.Client, samples: Path) -> None:

@@ -8,6 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
+from asr_pipeline.defs.daemon import daemon_is_alive
+from asr_pipeline.defs.instance import open_instance
+from asr_pipeline.defs.sensors import ASKED_BY_TAG
 from asr_pipeline.domain.unfinished import PARTIAL_PREFIX
 from asr_pipeline.settings import load_settings
 from asr_pipeline.storage.layout import Layout
@@ -30,6 +33,11 @@ def is_ready(gateway: Served) -> bool:
 
 def address(gateway: Served, path: str) -> str:
     return f"http://127.0.0.1:{gateway.port}{path}"
+
+
+def status_of(gateway: Served, file_id: str) -> str:
+    told = httpx.get(address(gateway, f"/translation/?file_id={file_id}"), trust_env=False).json()
+    return str(told["status"])
 
 
 def begun_upload(gateway: Served, content: bytes, sent_bytes: int) -> socket.socket:
@@ -97,14 +105,26 @@ def test_killed_after_an_upload_the_next_start_runs_it(tmp_path: Path, samples: 
         gateway.process.kill()
         gateway.process.wait(60)
     with served(tmp_path, "serve") as gateway:
-
-        def is_done() -> bool:
-            told = httpx.get(address(gateway, f"/translation/?file_id={file_id}"), trust_env=False).json()
-            return bool(told["status"] == "done")
-
         gateway.wait_until(lambda: is_ready(gateway), "it is ready again")
-        gateway.wait_until(is_done, "the upload is done")
+        gateway.wait_until(lambda: status_of(gateway, file_id) == "done", "the upload is done")
     assert verified(tmp_path)["findings"] == []
+
+
+def test_beside_a_daemon_a_large_upload_is_a_run_of_its_queue(
+    tmp_path: Path, samples: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASR_PIPELINE_LANE_MAX_BYTES", "1000")
+    with served(tmp_path, "up") as house, open_instance(Layout(tmp_path).dagster_home) as instance:
+        house.wait_until(lambda: daemon_is_alive(instance), "the daemon is alive")
+        with served(tmp_path, "serve") as gateway:
+            gateway.wait_until(lambda: is_ready(gateway), "it is ready")
+            assert "its daemon is at work" in httpx.get(address(gateway, "/health/ready"), trust_env=False).text
+            with (samples / "phrases-2.wav").open("rb") as file:
+                answer = httpx.post(address(gateway, "/upload/"), files={"audio": file}, trust_env=False)
+            file_id = answer.json()["file_id"]
+            house.wait_until(lambda: status_of(gateway, file_id) == "done", "the upload is done")
+        runs = instance.get_runs()
+    assert [run.tags.get(ASKED_BY_TAG) for run in runs] == ["inbox"]
 
 
 def test_it_listens_for_others_only_where_they_need_keys(tmp_path: Path) -> None:
