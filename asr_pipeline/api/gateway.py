@@ -1,7 +1,7 @@
 """What every route works with: the pipeline with its models warm, Dagster's instance, and the lane."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 import dagster as dg
@@ -15,6 +15,7 @@ from asr_pipeline.domain.recording import Recording, RecordingState
 from asr_pipeline.lane import Lane
 from asr_pipeline.ports import RecordingRow
 from asr_pipeline.settings import Settings
+from asr_pipeline.steps.probing import IsolatedProbe
 from asr_pipeline.storage.idempotency import SqlIdempotency
 from asr_pipeline.wiring.pipeline import Pipeline, open_pipeline
 
@@ -28,6 +29,7 @@ class Gateway:
     instance: dg.DagsterInstance
     lane: Lane
     idempotency: SqlIdempotency
+    probe: IsolatedProbe
 
     def start(self, row: RecordingRow, request_id: str) -> None:
         """Have a recording run: in the lane if it is small, or if nobody else would; by the inbox's sensor otherwise.
@@ -58,9 +60,7 @@ def open_gateway(settings: Settings) -> Iterator[Gateway]:
     with open_pipeline(settings) as pipeline, open_instance(pipeline.layout.dagster_home) as instance:
         pipeline.preload()
         close_dead_runs(instance, pipeline.store)
-        lane = Lane(pipeline, instance)
-        try:
+        with closing(Lane(pipeline, instance)) as lane, closing(IsolatedProbe(pipeline.tools.decoder)) as probe:
+            probe.warm()
             with resuming(pipeline.store, instance, lane):
-                yield Gateway(settings, pipeline, instance, lane, SqlIdempotency(pipeline.database))
-        finally:
-            lane.close()
+                yield Gateway(settings, pipeline, instance, lane, SqlIdempotency(pipeline.database), probe)

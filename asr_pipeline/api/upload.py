@@ -129,9 +129,10 @@ def _answer(gateway: Gateway, whole: _Upload, caller: str, own_key: str | None) 
 def _take(gateway: Gateway, whole: _Upload) -> Answer:
     """Register an upload, have it run where that is due, and say where it stands."""
     try:
-        recording = gateway.pipeline.register_received(whole.incoming, whole.name)
+        gateway.probe.probe(whole.incoming.path)
     except UnreadableAudio as error:
         raise error.about(storable(whole.name)) from error
+    recording = gateway.pipeline.register_received(whole.incoming, whole.name)
     store, recording_id = gateway.pipeline.store, recording.recording_id
     row = store.rows([recording_id])[0]
     if is_to_run := row.state in _TO_RUN:

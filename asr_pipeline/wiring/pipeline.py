@@ -85,10 +85,8 @@ class Pipeline(Storage):
     def register_received(self, incoming: Incoming, name: str) -> Recording:
         """Store an upload that came whole, and register it; bytes that are known give the recording they are.
 
-        Raises UnreadableAudio where there is no sound in it, StorageFull, StoreUnavailable.
+        Raises StorageFull, StoreUnavailable.
         """
-        incoming.complete()
-        self.tools.decoder.probe(incoming.path)
         recording = store_received(incoming, self.layout, name=name, known=self.store.find_by_sha256)
         arrival = Arrival(
             path=f"{Way.UPLOAD}/{name}",
