@@ -58,6 +58,9 @@ class FakeDecoder:
     fault: Fault = no_fault
     decoded: list[str] = field(default_factory=list)
 
+    def probe(self, source: Path) -> None:
+        self.fault(source.name)
+
     def decode(self, source: Path, destination: Path) -> AudioInfo:
         self.fault(source.name)
         self.decoded.append(source.name)

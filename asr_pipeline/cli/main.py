@@ -24,6 +24,7 @@ from asr_pipeline.cli import (
     report,
     results,
     retire,
+    serve,
     settings,
     up,
     verify,
@@ -44,6 +45,7 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 app.command("up")(up.up)
+app.command("serve")(serve.serve)
 app.command("process")(process.process)
 app.command("watch")(watch.watch)
 app.command("import")(importing.import_archive)

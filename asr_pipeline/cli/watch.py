@@ -14,7 +14,7 @@ from rich.markup import escape
 from asr_pipeline.cli.console import errors, output
 from asr_pipeline.domain.bidi import isolate
 from asr_pipeline.domain.errors import TransientFailure
-from asr_pipeline.domain.inbox import SMALL_BELOW_BYTES, STILL_OPEN_WAIT_S, FoundFile
+from asr_pipeline.domain.inbox import STILL_OPEN_WAIT_S, FoundFile
 from asr_pipeline.settings import load_settings
 
 if TYPE_CHECKING:
@@ -31,7 +31,10 @@ UNCHANGED_S = 5.0  # as between two ticks of the sensor: where nobody can tell w
 def watch(
     *,
     everything: Annotated[
-        bool, typer.Option("--all", help="Take large files too; else those of 16 MiB or more are left to the sensor.")
+        bool,
+        typer.Option(
+            "--all", help="Take large files too; else those above ASR_PIPELINE_LANE_MAX_BYTES are left to the sensor."
+        ),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a line of JSON a recording, for programs.")] = False,
 ) -> None:
@@ -79,7 +82,8 @@ def _arrivals(pipeline: "Pipeline", *, everything: bool) -> Iterator[Sequence[st
     from asr_pipeline.storage.inbox import only_one  # noqa: PLC0415
     from asr_pipeline.wiring.taking import take_files  # noqa: PLC0415
 
-    is_complete = partial(_is_complete, everything=everything)
+    most_bytes = None if everything else pipeline.settings.lane_max_bytes
+    is_complete = partial(_is_complete, most_bytes=most_bytes)
     cursor: str | None = None
     pause_s, told = LOOK_EVERY_S, ""
     while True:
@@ -99,11 +103,11 @@ def _arrivals(pipeline: "Pipeline", *, everything: bool) -> Iterator[Sequence[st
         time.sleep(pause_s)
 
 
-def _is_complete(file: FoundFile, unchanged_s: float, *, everything: bool) -> bool:
+def _is_complete(file: FoundFile, unchanged_s: float, *, most_bytes: int | None) -> bool:
     """Tell whether a file is to be taken now: at once where surely nobody writes to it."""
     from asr_pipeline.storage.inbox import Writers, writers  # noqa: PLC0415
 
-    if file.size_bytes >= SMALL_BELOW_BYTES and not everything:
+    if most_bytes is not None and file.size_bytes > most_bytes:
         return False
     waits_s = {Writers.NONE: 0.0, Writers.UNKNOWN: UNCHANGED_S, Writers.SOME: STILL_OPEN_WAIT_S}
     return unchanged_s >= waits_s[writers(file.path)]

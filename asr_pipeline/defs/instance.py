@@ -2,7 +2,7 @@
 
 import fcntl
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
@@ -103,6 +103,7 @@ def run_in_process(
     stages: Sequence[Stage] | None = None,
     *,
     only_missing: bool = False,
+    tags: Mapping[str, str] | None = None,
 ) -> None:
     """Run a job over recordings in this process: as a range of partitions where they are one, by keys otherwise.
 
@@ -111,8 +112,8 @@ def run_in_process(
     Raises KeyboardInterrupt after Ctrl-C: what was committed until then stays.
     """
     quiet = {"console": {"config": {"log_level": "CRITICAL"}}}
-    tags, config = partitions_of_run(instance.get_dynamic_partitions(str(recordings.name)), recording_ids)
-    as_range = RANGE_START_TAG in tags
+    range_tags, config = partitions_of_run(instance.get_dynamic_partitions(str(recordings.name)), recording_ids)
+    as_range = RANGE_START_TAG in range_tags
     if stages is not None and not as_range:  # why not as a selection: `assets.StagesConfig`
         config["stages"] = [stage.value for stage in stages]
     settings = {**config, "only_missing": only_missing}
@@ -120,7 +121,8 @@ def run_in_process(
         job.execute_in_process(
             instance=instance,
             tags={
-                **tags,
+                **(tags or {}),
+                **range_tags,
                 **tags_of_our_runs(),
                 REPOSITORY_TAG: f"__repository__@{LOCATION}",
             },

@@ -1,5 +1,6 @@
 """Sensors: what starts runs by itself. Each can be evaluated by hand from the UI, where it does what it does always."""
 
+import datetime as dt
 import itertools
 import time
 from collections.abc import Mapping, Sequence
@@ -10,7 +11,6 @@ from asr_pipeline.defs.assets import RECORDINGS_PER_RUN
 from asr_pipeline.defs.backlog import covered, run_request, waiting_rows
 from asr_pipeline.defs.dead_runs import close_dead_runs
 from asr_pipeline.defs.jobs import process_recordings
-from asr_pipeline.domain.arrival import Way
 from asr_pipeline.domain.errors import TransientFailure
 from asr_pipeline.domain.inbox import (
     STILL_OPEN_WAIT_S,
@@ -34,6 +34,7 @@ PRIORITIES = {SizeClass.SMALL: "3", SizeClass.MEDIUM: "2", SizeClass.LARGE: "1"}
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 30.0, 1800.0  # after runs that ended without having done their recordings
 RUNS_LOOKED_BACK = 10
 NAMED_IN_FULL = 3
+LANE_GRACE = dt.timedelta(seconds=60)  # small uploads are the gateway's to run; what it left so long, it won't
 ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 QUEUED = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED]
 
@@ -80,7 +81,12 @@ def _log(context: dg.SensorEvaluationContext, report: IngestReport) -> None:
 
 def _next_run(instance: dg.DagsterInstance, storage: Storage) -> tuple[dg.RunRequest | None, str]:
     """Give the run to ask for, or why none is."""
-    rows = waiting_rows(storage.store, instance, RECORDINGS_PER_RUN, [Way.INBOX])
+    before = dt.datetime.now(dt.UTC) - LANE_GRACE
+    rows = waiting_rows(
+        instance,
+        RECORDINGS_PER_RUN,
+        lambda: storage.store.left_to_sensors(above_bytes=storage.settings.lane_max_bytes, before=before),
+    )
     if not rows:
         return None, ""
     queued = instance.get_runs(dg.RunsFilter(tags={ASKED_BY_TAG: inbox.name}, statuses=QUEUED), limit=1)

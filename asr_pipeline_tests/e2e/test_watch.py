@@ -17,8 +17,8 @@ import pytest
 
 from asr_pipeline.defs.instance import open_instance
 from asr_pipeline.defs.sensors import inbox as inbox_sensor
-from asr_pipeline.domain.inbox import SMALL_BELOW_BYTES
 from asr_pipeline.domain.stage import Stage
+from asr_pipeline.settings import Settings
 from asr_pipeline.storage.layout import Layout
 from asr_pipeline_tests.e2e.commands import asr_pipeline, printed_json
 
@@ -77,7 +77,7 @@ def test_a_large_file_is_left_to_the_sensor(tmp_path: Path, samples: Path) -> No
     inbox = Layout(tmp_path).inbox
     inbox.mkdir(parents=True)
     with (inbox / "large.wav").open("wb") as large:
-        large.truncate(SMALL_BELOW_BYTES)
+        large.truncate(Settings().lane_max_bytes + 1)
     with watching(tmp_path) as process:
         drop(tmp_path, samples / "phrases-1.wav", "small.wav")
         assert [one["name"] for one in told(process, 1)] == ["small.wav"]
