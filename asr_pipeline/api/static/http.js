@@ -1,0 +1,56 @@
+// Requests to the gateway: with the key where there is one; what is refused is an error in the gateway's own words.
+
+import { askForKey, authorization, currentKey } from "./key.js";
+
+/** The gateway, or the way to it, did not do what was asked. Status 0: it can't be reached. */
+export class Refused extends Error {
+  constructor(status, message, retryAfterS = null) {
+    super(message);
+    this.status = status;
+    this.retryAfterS = retryAfterS;
+  }
+
+  /** Whether there is no such request at all, as in a gateway of another version. */
+  get isUnknown() {
+    return [404, 405, 501].includes(this.status);
+  }
+}
+
+/** Send a request, and give its answer. Raises Refused for all but 2xx. */
+export async function send(path, { method = "GET", json, headers = {}, signal } = {}) {
+  for (;;) {
+    const sentWith = currentKey();
+    const answer = await reach(path, {
+      method,
+      signal,
+      headers: { ...headers, ...authorization(), ...(json === undefined ? {} : { "Content-Type": "application/json" }) },
+      body: json === undefined ? undefined : JSON.stringify(json),
+    });
+    if (answer.ok) return answer;
+    if (answer.status !== 401 || !(await askForKey(sentWith))) throw refusal(answer.status, await answer.text(), answer.headers.get("Retry-After"));
+  }
+}
+
+export const getJson = async (path, options) => (await send(path, options)).json();
+
+/** Make the error of an answer that is no 2xx. */
+export function refusal(status, body, retryAfter) {
+  return new Refused(status, told(body) ?? `The gateway answered ${status}.`, Number.parseInt(retryAfter, 10) || null);
+}
+
+async function reach(path, options) {
+  try {
+    return await fetch(path, { ...options, cache: "no-store" });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Refused(0, "The gateway can't be reached. Is it running?");
+  }
+}
+
+function told(body) {
+  try {
+    return JSON.parse(body).error.message;
+  } catch {
+    return null; // whatever stands between here and the gateway has answered
+  }
+}
