@@ -6,7 +6,7 @@ import { isAtItsEnd, stages } from "./stages.js";
 import { clock, counted, percent, shownName } from "./texts.js";
 
 const ON_A_PAGE = 20;
-const WHILE_IN_WORK_MS = 700;
+const WHILE_IN_WORK_MS = 500;
 const OTHERWISE_MS = 15_000;
 
 export class RecordingList {

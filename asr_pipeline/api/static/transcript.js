@@ -2,7 +2,6 @@
 
 import { element } from "./elements.js";
 import { clock, direction, languageName, percent } from "./texts.js";
-import { timedWords } from "./word_times.js";
 
 export class Transcript {
   #list;
@@ -110,7 +109,7 @@ export class Transcript {
     const time = clock(utterance.start_s);
     const jump = element("button", { type: "button", class: "time quiet", "aria-label": `Play from ${time}`, onclick: () => this.#actions.jump(utterance.start_s, true) }, time);
     const said = element("p", { lang: this.#sourceLanguage, dir: direction(this.#sourceLanguage) });
-    for (const word of timedWords(utterance)) said.append(this.#word(word), " ");
+    for (const word of utterance.words) said.append(this.#word(word), " ");
     const translation = utterance.translations?.[this.language];
     const meant = element("p", { lang: this.language, dir: direction(this.language) }, translation ?? "");
     return element(
@@ -146,7 +145,7 @@ export class Transcript {
   }
 }
 
-const known = (utterance) => JSON.stringify([utterance.text, utterance.start_s, utterance.words?.length, utterance.translations, utterance.version]);
+const known = (utterance) => JSON.stringify([utterance.start_s, utterance.words, utterance.translations]);
 
 /** Give the place of the last word that begins before or at a time; -1 where there is none. */
 function lastBefore(words, time_s) {

@@ -107,7 +107,7 @@ class Row {
   taken(answer) {
     this.#bar.remove();
     this.element.classList.add("taken");
-    const link = element("a", { href: `/r/${encodeURIComponent(answer.file_id)}` }, answer.isNew ? "is in work" : "was here already");
+    const link = element("a", { href: `/r/${encodeURIComponent(answer.file_id)}` }, answer.isNew ? "uploaded" : "was here already");
     this.#text.replaceChildren(link);
     this.#offer(["Dismiss", () => this.element.remove()]);
     say(`${shownName(this.#file.name)} is uploaded`);
