@@ -13,7 +13,7 @@ from asr_pipeline.api.gateway import Gateway
 from asr_pipeline.domain.arrival import Way
 from asr_pipeline.domain.stage import Stage
 from asr_pipeline_tests.api.browser import no_answer_of_its_own, opened
-from asr_pipeline_tests.api.serving import served
+from asr_pipeline_tests.api.serving import served, translated, upload, wait_until
 from asr_pipeline_tests.storage.samples import results, save
 
 pytestmark = [pytest.mark.e2e, pytest.mark.engine]
@@ -39,7 +39,7 @@ def room(page: Page, done_id: str) -> Page:
 def test_the_words_are_lit_as_they_are_spoken(room: Page) -> None:
     room.evaluate(NOTE_LIT)
     room.get_by_role("button", name="Play", exact=True).click()
-    room.wait_for_function("document.getElementById('audio').ended")
+    wait_until(lambda: room.evaluate("document.getElementById('audio').ended"), "it has been played")
     spoken = "the camera in the garden is broken please drive to the train station on sunday evening"
     lit = room.evaluate("lit")
     assert [word for word in spoken.split() if word in lit] == spoken.split()
@@ -70,7 +70,7 @@ def test_a_click_on_a_word_goes_to_it(room: Page) -> None:
 
 def test_keys_play_and_go(room: Page) -> None:
     room.keyboard.press("Space")
-    room.wait_for_function(f"{NOW_S} > 0.3")
+    wait_until(lambda: room.evaluate(NOW_S) > 0.3, "it plays")
     room.keyboard.press("Space")
     assert room.evaluate("document.getElementById('audio').paused")
     room.keyboard.press("ArrowRight")
@@ -100,7 +100,7 @@ def test_the_waveform_is_a_slider(room: Page) -> None:
 
 def test_all_is_reached_by_the_tabulator_and_seen_there(room: Page) -> None:
     reached = []
-    for _ in range(18):
+    for _ in range(17):
         room.keyboard.press("Tab")
         reached.append(room.evaluate("document.activeElement.getAttribute('aria-label') ?? document.activeElement.id"))
         assert room.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none", reached[-1]
@@ -142,10 +142,9 @@ def test_subtitles_are_taken_away(room: Page, client: httpx.Client, done_id: str
 def test_a_correction_is_kept_and_its_translation_follows(
     browser: Browser, make_gateway: Callable[..., Gateway], samples: Path
 ) -> None:
-    gateway = make_gateway()
-    recording_id = gateway.pipeline.register(samples / "phrases-1.wav").recording_id
-    gateway.lane.run([recording_id])
-    with served(gateway) as client, opened(browser, str(client.base_url)) as page:
+    with served(make_gateway()) as client, opened(browser, str(client.base_url)) as page:
+        recording_id = upload(client, samples / "phrases-1.wav").json()["file_id"]
+        assert translated(client, recording_id)["status"] == "done"
         if client.patch(f"/recordings/{recording_id}/utterances/0", json={}).status_code in {404, 405}:
             pytest.skip("this gateway keeps no corrections")
         page.goto(f"/r/{recording_id}")
@@ -162,16 +161,15 @@ def test_a_correction_is_kept_and_its_translation_follows(
         expect(page.locator(".side.meant p").nth(1)).to_have_text("یکشنبه بروید.")
 
 
-@pytest.mark.parametrize(("status", "told"), [(404, "keep corrections yet"), (405, "keep corrections yet"), (422, "Not so.")])
-def test_a_correction_that_is_refused_stays_in_its_box(room: Page, status: int, told: str) -> None:
-    no_answer_of_its_own(room, "**/utterances/0", status=status)
+def test_a_correction_that_is_refused_stays_in_its_box(room: Page) -> None:
+    keep_corrections(room, [422])
     room.get_by_role("button", name="Correct the English at 0:00").click()
     box = room.get_by_role("textbox", name="English sentence")
     expect(box).to_be_focused()
     box.fill("what I wrote")
     room.keyboard.press("Space")  # plays nothing while one writes
     room.get_by_role("button", name="Keep").click()
-    expect(room.locator(".correcting .trouble")).to_contain_text(told)
+    expect(room.locator(".correcting .trouble")).to_have_text("Not so.")
     expect(box).to_have_value("what I wrote ")
     room.keyboard.press("Escape")
     expect(room.locator(".side.said p").first).to_contain_text("the camera")
@@ -179,29 +177,24 @@ def test_a_correction_that_is_refused_stays_in_its_box(room: Page, status: int, 
     assert room.evaluate(NOW_S) == 0
 
 
-def test_what_somebody_else_corrected_meanwhile_is_not_overwritten(room: Page, done_id: str) -> None:
-    sent: list[dict[str, str]] = []
-
-    def changed(route: Route) -> None:
-        sent.append(route.request.headers)
-        route.fulfill(status=412 if len(sent) == 1 else 200, json={"error": {"message": "Changed."}})
-
-    def theirs(route: Route) -> None:
-        whole = route.fetch().json()
-        whole["utterances"][1]["translations"]["fa"] = "متن تازه"
-        route.fulfill(json=whole, headers={"ETag": '"2"'})
-
-    room.route("**/utterances/0", changed)
-    room.route(f"**/recordings/{done_id}", theirs)
+def test_what_somebody_else_corrected_meanwhile_is_not_overwritten_unawares(room: Page) -> None:
+    sent = keep_corrections(room, [412, 200])
     room.get_by_role("button", name="Correct the English at 0:00").click()
     room.get_by_role("textbox", name="English sentence").fill("mine")
     room.get_by_role("button", name="Keep").click()
-    expect(room.locator(".correcting .trouble")).to_contain_text("meanwhile")
+    expect(room.locator(".correcting .trouble")).to_contain_text("meanwhile: “text 1”")
     expect(room.get_by_role("textbox", name="English sentence")).to_have_value("mine")
-    expect(room.locator(".side.meant p").nth(1)).to_have_text("متن تازه")
     room.get_by_role("button", name="Keep").click()
     expect(room.locator(".correcting")).to_have_count(0)
-    assert sent[1]["if-match"] == '"2"'
+    assert sent == ['"version 0"', '"version 1"']
+
+
+@pytest.mark.parametrize("status", [404, 405])
+def test_a_gateway_that_keeps_no_corrections_says_so(room: Page, status: int) -> None:
+    no_answer_of_its_own(room, "**/utterances/0/revisions", status=status)
+    room.get_by_role("button", name="Correct the English at 0:00").click()
+    expect(room.get_by_role("alert")).to_have_text("This can't be corrected here.")
+    expect(room.locator(".correcting")).to_have_count(0)
 
 
 def test_a_recording_in_work_is_followed_without_events(
@@ -239,7 +232,7 @@ def test_events_show_each_sentence_as_it_comes(
         ("state", {"status": "transcribing"}),
         *(("utterance", one) for one in sentences),
         ("state", {"status": "translating"}),
-        ("translation", {"index": 0, "language": "fa", "text": "یک"}),
+        ("translation", {"utterance_index": 0, "language": "fa", "text": "یک"}),
     ]
     body = "".join(
         f"id: {number}\r\nevent: {name}\r\ndata: {json.dumps(data)}\r\n\r\n"
@@ -284,3 +277,19 @@ def sentence(index: int, start_s: float, text: str) -> dict[str, Any]:
         for place, word in enumerate(text.split())
     ]
     return {"index": index, "channel": 0, "start_s": start_s, "end_s": start_s + 2, "text": text, "words": words}
+
+
+def keep_corrections(page: Page, statuses: list[int]) -> list[str]:
+    """Answer corrections of the first sentence with these, one after another; give the list of their If-Match."""
+    sent: list[str] = []
+
+    def answer(route: Route) -> None:
+        sent.append(route.request.headers["if-match"])
+        route.fulfill(status=statuses[len(sent) - 1], json={"error": {"message": "Not so."}})
+
+    page.route("**/utterances/0", answer)
+    page.route(
+        "**/utterances/0/revisions",
+        lambda route: route.fulfill(json={"text": f"text {len(sent)}", "version": f"version {len(sent)}"}),
+    )
+    return sent

@@ -37,6 +37,7 @@ export function correctInPlace(side, { text, language, keep, close }) {
     } catch (error) {
       trouble.textContent = error.message;
       submit.disabled = false;
+      box.focus();
     }
   });
   form.addEventListener("keydown", (event) => {

@@ -33,9 +33,10 @@ export async function send(path, { method = "GET", json, headers = {}, signal } 
 
 export const getJson = async (path, options) => (await send(path, options)).json();
 
-/** Make the error of an answer that is no 2xx. */
-export function refusal(status, body, retryAfter) {
-  return new Refused(status, told(body) ?? `The gateway answered ${status}.`, Number.parseInt(retryAfter, 10) || null);
+/** Make the error of an answer that is no 2xx; status 0 where there is none. */
+export function refusal(status, body = "", retryAfter = null) {
+  const message = status ? (told(body) ?? `The gateway answered ${status}.`) : "The gateway can't be reached. Is it running?";
+  return new Refused(status, message, Number.parseInt(retryAfter, 10) || null);
 }
 
 async function reach(path, options) {
@@ -43,7 +44,7 @@ async function reach(path, options) {
     return await fetch(path, { ...options, cache: "no-store" });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Refused(0, "The gateway can't be reached. Is it running?");
+    throw refusal(0);
   }
 }
 

@@ -3,7 +3,7 @@
 import { correctInPlace } from "./correcting.js";
 import { downloadLinks } from "./downloads.js";
 import { element, find, say, showTrouble } from "./elements.js";
-import { send } from "./http.js";
+import { getJson, send } from "./http.js";
 import { follow } from "./live.js";
 import { Player } from "./player.js";
 import { isAtItsEnd, stages } from "./stages.js";
@@ -14,9 +14,7 @@ const recordingId = find("room").dataset.recordingId;
 const address = `/recordings/${encodeURIComponent(recordingId)}`;
 const { sourceLanguage, targetLanguages } = document.body.dataset;
 const configured = targetLanguages.split(" ");
-const TRANSLATION_FOLLOWS_MS = [300, 700, 1500, 3000, 6000];
 const hasCalmMotion = matchMedia("(prefers-reduced-motion: reduce)");
-let version = null; // of what is shown: a correction of something else is refused
 
 const transcript = new Transcript(find("utterances"), {
   sourceLanguage,
@@ -33,18 +31,12 @@ enter();
 
 async function enter() {
   try {
-    const recording = await fetchWhole();
+    const recording = await getJson(address);
     show(recording);
     if (!isAtItsEnd(recording.status)) await follow(address, live, new AbortController().signal);
   } catch (error) {
     showTrouble(find("trouble"), error.message);
   }
-}
-
-async function fetchWhole() {
-  const answer = await send(address);
-  version = answer.headers.get("ETag");
-  return answer.json();
 }
 
 const live = {
@@ -53,7 +45,7 @@ const live = {
     find("reading").hidden = false;
     transcript.add(told);
   },
-  translation: (told) => transcript.translate(told.index, told.language, told.text),
+  translation: (told) => transcript.translate(told.utterance_index, told.language, told.text),
   whole: show,
 };
 
@@ -119,46 +111,37 @@ function heard(time_s) {
   if (utterance && find("follow").checked) utterance.scrollIntoView({ block: "nearest", behavior: hasCalmMotion.matches ? "auto" : "smooth" });
 }
 
-function correct(utterance, language, side) {
+async function correct(utterance, language, side) {
   const isSource = language === sourceLanguage;
   const path = isSource ? `${address}/utterances/${utterance.index}` : `${address}/translations/${language}/${utterance.index}`;
-  correctInPlace(side, {
-    text: isSource ? utterance.text : utterance.translations[language],
-    language,
-    keep: async (text) => {
-      try {
-        await send(path, { method: "PATCH", json: { text }, headers: version === null ? {} : { "If-Match": version } });
-      } catch (error) {
-        throw await explained(error);
-      }
-    },
-    close: (isKept) => {
-      if (isKept) showCorrected(utterance, isSource);
-    },
-  });
+  try {
+    let seen = await getJson(`${path}/revisions`);
+    correctInPlace(side, {
+      text: seen.text,
+      language,
+      keep: async (text) => {
+        try {
+          await send(path, { method: "PATCH", json: { text }, headers: { "If-Match": `"${seen.version}"` } });
+        } catch (error) {
+          if (error.status !== 412) throw error;
+          seen = await getJson(`${path}/revisions`);
+          throw new Error(`Somebody has corrected this meanwhile: “${seen.text}” To put yours in place of it, keep it again.`);
+        }
+      },
+      close: (isKept) => {
+        if (isKept) showCorrected();
+      },
+    });
+  } catch (error) {
+    showTrouble(find("trouble"), error.isUnknown ? "This can't be corrected here." : error.message);
+  }
 }
 
-/** Say what a refused correction means to the person who wrote it. */
-async function explained(error) {
-  if (error.isUnknown) return new Error("This gateway can't keep corrections yet. Copy what you wrote before you leave.");
-  if (error.status !== 412) return error;
-  transcript.show((await fetchWhole()).utterances);
-  return new Error("Somebody has corrected this recording meanwhile. What you wrote is still here: keep it again to put it in place of theirs.");
-}
-
-/** Show what is kept now; the translation of a corrected sentence comes a moment later. */
-async function showCorrected(utterance, isSource) {
+async function showCorrected() {
   say("The correction is kept");
-  const before = JSON.stringify(utterance.translations);
-  for (const waitMs of isSource ? [0, ...TRANSLATION_FOLLOWS_MS] : [0]) {
-    await new Promise((resolve) => setTimeout(resolve, waitMs));
-    try {
-      const recording = await fetchWhole();
-      show(recording);
-      const now = recording.utterances.find((one) => one.index === utterance.index);
-      if (JSON.stringify(now?.translations) !== before) return;
-    } catch (error) {
-      showTrouble(find("trouble"), error.message);
-    }
+  try {
+    show(await getJson(address));
+  } catch (error) {
+    showTrouble(find("trouble"), error.message);
   }
 }

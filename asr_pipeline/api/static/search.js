@@ -2,7 +2,7 @@
 
 import { element, find, say } from "./elements.js";
 import { getJson } from "./http.js";
-import { clock, counted, shownName } from "./texts.js";
+import { clock, counted, direction, shownName } from "./texts.js";
 
 export class Search {
   #asked = 0;
@@ -27,24 +27,30 @@ export class Search {
     const asked = this.#asked;
     history.replaceState(null, "", query ? `?q=${encodeURIComponent(query)}` : location.pathname);
     if (!query) return this.#close();
+    const hits = element("ol", { class: "hits" });
+    await this.#more(asked, `/search/?q=${encodeURIComponent(query)}`, hits);
+  }
+
+  /** Show a page of hits below those that are shown. */
+  async #more(asked, address, hits, cursor = null) {
     try {
-      const answer = await getJson(`/search/?q=${encodeURIComponent(query)}`);
-      if (asked === this.#asked) this.#show(answer.hits);
+      const page = await getJson(cursor === null ? address : `${address}&cursor=${encodeURIComponent(cursor)}`);
+      if (asked !== this.#asked) return;
+      hits.append(...page.hits.map(shownHit));
+      const count = hits.children.length;
+      const told = count ? `${counted(count, "place", "places")}${page.next_cursor ? " and more" : ""}` : "Nothing was said like that.";
+      say(told);
+      const more = element("button", { type: "button", onclick: () => this.#more(asked, address, hits, page.next_cursor) }, "Show more");
+      this.#open(element("p", { class: "dim" }, told), hits, page.next_cursor ? more : null);
     } catch (error) {
       if (asked !== this.#asked) return;
       this.#open(element("p", { class: "notice bad", role: "alert" }, error.isUnknown ? "This gateway can't search yet." : error.message));
     }
   }
 
-  #show(hits) {
-    const told = hits.length ? counted(hits.length, "place", "places") : "Nothing was said like that.";
-    say(told);
-    this.#open(element("p", { class: "dim" }, told), element("ol", { class: "hits" }, ...hits.map(shownHit)));
-  }
-
   #open(...parts) {
     const close = element("button", { type: "button", class: "quiet", onclick: () => this.#clear() }, "Back to all recordings");
-    find("found").replaceChildren(...parts, close);
+    find("found").replaceChildren(...parts.filter(Boolean), close);
     this.#toggle(true);
   }
 
@@ -72,7 +78,20 @@ function shownHit(hit) {
   return element(
     "li",
     {},
-    element("a", { href: address }, element("bdi", {}, shownName(hit.name ?? hit.recording_id)), ` at ${clock(hit.start_s)}`),
-    element("p", { class: "snippet", dir: "auto" }, hit.snippet),
+    element("a", { href: address }, element("bdi", {}, shownName(hit.name)), ` at ${clock(hit.start_s)}`),
+    element("p", { class: "snippet", lang: hit.language, dir: direction(hit.language) }, ...marked(hit.snippet, hit.marks)),
   );
+}
+
+/** Give a text with parts of it marked. The gateway counts characters, as this does, and not their halves. */
+function marked(text, marks) {
+  const characters = Array.from(text);
+  const part = (first, end) => characters.slice(first, end).join("");
+  let told = 0;
+  const parts = marks.flatMap(([first, end]) => {
+    const before = part(told, first);
+    told = end;
+    return [before, element("mark", {}, part(first, end))];
+  });
+  return [...parts, part(told)];
 }

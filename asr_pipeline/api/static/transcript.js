@@ -125,8 +125,10 @@ export class Transcript {
 
   #side(utterance, language, text, kind) {
     const side = element("div", { class: `side ${kind}`, dir: direction(language) }, text);
-    const label = `Correct the ${languageName(language)} at ${clock(utterance.start_s)}`;
-    side.append(element("button", { type: "button", class: "quiet correct", "aria-label": label, title: label, onclick: () => this.#actions.correct(utterance, language, side) }, "✎"));
+    const isCorrected = utterance.corrected?.includes(language);
+    const label = `Correct the ${languageName(language)} at ${clock(utterance.start_s)}${isCorrected ? ", which was corrected before" : ""}`;
+    const button = element("button", { type: "button", class: "quiet correct", "aria-label": label, title: label, onclick: () => this.#actions.correct(utterance, language, side) }, isCorrected ? "✎ corrected" : "✎");
+    side.append(button);
     return side;
   }
 
@@ -145,7 +147,7 @@ export class Transcript {
   }
 }
 
-const known = (utterance) => JSON.stringify([utterance.start_s, utterance.words, utterance.translations]);
+const known = (utterance) => JSON.stringify([utterance.start_s, utterance.words, utterance.translations, utterance.corrected]);
 
 /** Give the place of the last word that begins before or at a time; -1 where there is none. */
 function lastBefore(words, time_s) {
