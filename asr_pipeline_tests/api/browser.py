@@ -48,7 +48,10 @@ def opened(browser: Browser, address: str, **context: Any) -> Iterator[Page]:  #
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("console", look)
         page.on("request", lambda request: faults.append(request.url) if is_elsewhere(request.url, address) else None)
-        yield page
+        try:
+            yield page
+        finally:
+            page.unroute_all(behavior="ignoreErrors")  # the page may be asking still
     assert faults == []
 
 
