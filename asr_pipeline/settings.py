@@ -137,8 +137,8 @@ class Settings(BaseSettings):
     lane_max_bytes: int = Field(
         default=16 * 2**20,
         ge=0,
-        description="Uploads up to this are run at once by the gateway; larger ones are left to the daemon's runs, "
-        "where there is a daemon.",
+        description="Uploads, and what `watch` finds, up to this are run at once; larger ones are left to the daemon's "
+        "runs, where there is a daemon.",
     )
     queue_max: int = Field(
         default=1000,
