@@ -23,7 +23,7 @@ from asr_pipeline.steps.ingest import IngestReport
 from asr_pipeline.storage.inbox import Writers, only_one, writers
 from asr_pipeline.storage.text import storable
 from asr_pipeline.wiring.storage import Storage, open_storage
-from asr_pipeline.wiring.taking import Taking, take_files
+from asr_pipeline.wiring.taking import Taking, look_twice
 
 ASKED_BY_TAG = "asr_pipeline/asked_by"
 SIZE_TAG = "asr_pipeline/size"
@@ -52,7 +52,7 @@ def inbox(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReaso
         with open_storage(load_settings()) as storage, only_one(storage.inbox.lock_file) as alone:
             if not alone:
                 return dg.SkipReason("Another process is taking files.")
-            taken = take_files(storage, context.cursor, _is_complete)
+            taken = look_twice(storage, context.cursor, _is_complete)
             close_dead_runs(context.instance, storage.store)
             request, why_not = _next_run(context.instance, storage)
     except TransientFailure as error:
