@@ -35,8 +35,8 @@ def main() -> None:
         right, compared = _times_right(words, parts)
         rows.append(
             f"| {minutes} min | {workers} | {took.wall_s:.1f} s | {took.cpu_s:.1f} s "
-            f"| {took.cpu_s / took.wall_s:.2f} of {len(os.sched_getaffinity(0))} | {took.peak_mib:.0f} MiB | {len(words):,} "
-            f"| {'yes' if starts == sorted(starts) else 'NO'} | {right:,} of {compared:,} |"
+            f"| {took.cpu_s / took.wall_s:.2f} of {len(os.sched_getaffinity(0))} | {took.peak_mib:.0f} MiB "
+            f"| {len(words):,} | {'yes' if starts == sorted(starts) else 'NO'} | {right:,} of {compared:,} |"
         )
         print(rows[-1], flush=True)
     same = "the same" if texts[60, 1] == texts[60, 2] else "ANOTHER"
