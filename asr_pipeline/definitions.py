@@ -4,6 +4,7 @@ import dagster as dg
 
 from asr_pipeline.defs import schedules
 from asr_pipeline.defs.assets import recording_stages
+from asr_pipeline.defs.instance_storage import wait_for_locks
 from asr_pipeline.defs.jobs import JOBS, executor
 from asr_pipeline.defs.operations import ledger
 from asr_pipeline.defs.quarantine import quarantine, quarantine_is_empty
@@ -14,6 +15,7 @@ from asr_pipeline.defs.sensors import SENSORS
 
 def build_defs(**resources: object) -> dg.Definitions:
     """Give the definitions, with resources by name in place of the default ones."""
+    wait_for_locks()  # the processes of a deployment open Dagster's instance themselves
     return dg.Definitions(
         assets=[recording_stages, ledger, quarantine, nightly_report],
         asset_checks=[quarantine_is_empty],

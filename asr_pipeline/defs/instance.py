@@ -9,11 +9,14 @@ from pathlib import Path
 
 import dagster as dg
 import yaml  # type: ignore[import-untyped]  # Dagster brings it; to name its errors
+from sqlalchemy.exc import DBAPIError
 
+from asr_pipeline.defs.instance_storage import wait_for_locks
 from asr_pipeline.defs.own_process import tags_of_our_runs
 from asr_pipeline.defs.partitions import recordings
 from asr_pipeline.domain.errors import PipelineError, SettingInvalid
 from asr_pipeline.domain.stage import Stage
+from asr_pipeline.storage.faults import database_errors
 
 # Tags by which a run says that it takes a contiguous range of partitions; Dagster exports no names for them.
 RANGE_START_TAG = "dagster/asset_partition_range_start"
@@ -38,10 +41,15 @@ def prepare_home(home: Path) -> None:
 
 @contextmanager
 def open_instance(home: Path) -> Iterator[dg.DagsterInstance]:
-    """Open the instance in `home`, which is made where it is missing."""
+    """Open the instance in `home`, which is made where it is missing.
+
+    Raises StoreUnavailable, StorageFull where its database is away or full, also of what is done with it.
+    """
     prepare_home(home)
+    wait_for_locks()
     try:
-        with _one_at_a_time(home):  # two that make Dagster's tables at once meet an error
+        # two that make Dagster's tables at once meet an error
+        with _one_at_a_time(home), database_errors(home):
             opened = dg.DagsterInstance.from_config(str(home))
     except (dg.DagsterInvalidConfigError, yaml.YAMLError) as error:
         raise SettingInvalid(
@@ -50,7 +58,7 @@ def open_instance(home: Path) -> Iterator[dg.DagsterInstance]:
             found=" ".join(str(error).split())[:300],
             remedy="Mend it, or remove it: a new one is written.",
         ) from error
-    with opened as instance:
+    with database_errors(home), opened as instance:
         yield instance
 
 
@@ -116,10 +124,10 @@ def partitions_of_run(known: Sequence[str], wanted: Sequence[str]) -> tuple[dict
 
 
 def _cause(error: BaseException) -> BaseException:
-    """Give our own error from under those that Dagster wraps around it."""
+    """Give our own error, or that of Dagster's database, from under those that Dagster wraps around it."""
     inner: BaseException | None = error
     while inner is not None:
-        if isinstance(inner, PipelineError):
+        if isinstance(inner, (PipelineError, DBAPIError)):
             return inner
         inner = inner.__cause__ or inner.__context__
     return error
