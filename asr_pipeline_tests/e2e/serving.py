@@ -17,6 +17,7 @@ from typing import IO
 import psutil
 
 LONGEST_WAIT_S = 400
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @dataclass
@@ -47,16 +48,19 @@ class Served:
 
 
 @contextmanager
-def served(data_dir: Path) -> Iterator[Served]:
-    """Start it, and stop it as Ctrl-C does. After a failure, what it printed is told."""
+def served(data_dir: Path, program: str = "asr_pipeline") -> Iterator[Served]:
+    """Start it, and stop it as Ctrl-C does. After a failure, what it printed is told.
+
+    `program` is the module to start in place of the product's: one that forces a fault, and is the product otherwise.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     with (
         TemporaryFile("w+") as printed,
         subprocess.Popen(
-            [sys.executable, "-m", "asr_pipeline", "up", "--port", str(port)],
-            env=os.environ | {"ASR_PIPELINE_DATA_DIR": str(data_dir)},
+            [sys.executable, "-m", program, "up", "--port", str(port)],
+            env=os.environ | {"ASR_PIPELINE_DATA_DIR": str(data_dir), "PYTHONPATH": str(REPOSITORY)},
             stdout=printed,
             stderr=subprocess.STDOUT,
         ) as process,

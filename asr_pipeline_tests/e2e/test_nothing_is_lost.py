@@ -1,6 +1,5 @@
 """Whatever part of `asr-pipeline up` is killed, and whenever: all that entered is done, and SQL and Dagster agree."""
 
-import shutil
 from pathlib import Path
 
 import psutil
@@ -15,6 +14,7 @@ from asr_pipeline.settings import load_settings
 from asr_pipeline.storage.database import reading
 from asr_pipeline.storage.tables import stage_commits
 from asr_pipeline.wiring.storage import Storage, open_storage
+from asr_pipeline_tests.archives import write_memo
 from asr_pipeline_tests.e2e.commands import asr_pipeline, printed_json
 from asr_pipeline_tests.e2e.serving import Served, kill, served
 
@@ -26,14 +26,12 @@ DAEMON = ("dagster._daemon",)
 
 
 def drop(samples: Path, inbox: Path, numbers: range) -> None:
-    """Put memos of different bytes into the inbox: trailing bytes after the audio are legal and ignored."""
+    """Put memos of different bytes into the inbox."""
     originals = sorted(samples.glob("*.wav"))
     inbox.mkdir(parents=True, exist_ok=True)
     for number in numbers:
         partial = inbox / f"memo {number}.wav.part"
-        shutil.copy(originals[number % len(originals)], partial)
-        with partial.open("ab") as file:
-            file.write(b"note" + (4).to_bytes(4, "little") + number.to_bytes(4, "little"))
+        write_memo(originals[number % len(originals)], partial, number)
         partial.rename(partial.with_suffix(""))
 
 
