@@ -16,7 +16,7 @@ from typing import IO
 
 import psutil
 
-LONGEST_WAIT_S = 90
+LONGEST_WAIT_S = 400
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 

@@ -70,7 +70,7 @@ class House:
             stdout=subprocess.PIPE,
             text=True,
             cwd=REPOSITORY,
-            preexec_fn=self._limit,
+            preexec_fn=self._limit,  # noqa: PLW1509 - no thread has been started here
         ) as process:
             assert process.stdout is not None
             for line in process.stdout:

@@ -10,15 +10,22 @@ from asr_pipeline_tests.e2e.commands import asr_pipeline, printed_json
 pytestmark = [pytest.mark.e2e, pytest.mark.engine, pytest.mark.fault]
 
 
-@pytest.mark.parametrize("setting", ["ASR_PIPELINE_VOSK_MODEL", "ASR_PIPELINE_ARGOS_PACKAGES"])
+@pytest.mark.parametrize(
+    ("setting", "name"),
+    [
+        ("ASR_PIPELINE_VOSK_MODEL", "vosk-model-starter-en"),
+        ("ASR_PIPELINE_ARGOS_PACKAGES", "translate-en_fa-starter.argosmodel"),
+    ],
+)
 def test_a_removed_model_is_named_and_costs_nothing(
-    tmp_path: Path, samples: Path, starter_models: Path, setting: str
+    tmp_path: Path, samples: Path, starter_models: Path, setting: str, name: str
 ) -> None:
     data_dir, aside = tmp_path / "data", tmp_path / "aside"
-    if setting == "ASR_PIPELINE_VOSK_MODEL":
-        model = shutil.copytree(starter_models / "vosk-model-starter-en", tmp_path / "my model")
+    model = tmp_path / f"my {name}"
+    if (starter_models / name).is_dir():
+        shutil.copytree(starter_models / name, model)
     else:
-        model = shutil.copy(starter_models / "translate-en_fa-starter.argosmodel", tmp_path / "my.argosmodel")
+        shutil.copy(starter_models / name, model)
     environment = {setting: str(model)}
     first, second, third, *_ = sorted(samples.glob("*.wav"))
     assert asr_pipeline("process", first, data_dir=data_dir, environment=environment).returncode == 0
@@ -27,7 +34,7 @@ def test_a_removed_model_is_named_and_costs_nothing(
     shutil.copy(second, archive)
     assert asr_pipeline("import", archive, data_dir=data_dir, environment=environment).returncode == 0
 
-    Path(model).rename(aside)
+    model.rename(aside)
     for command in (["process", third], ["backfill", "--missing"]):
         without = asr_pipeline(*command, data_dir=data_dir, environment=environment)
         assert without.returncode == 1

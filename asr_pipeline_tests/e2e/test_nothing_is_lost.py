@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from asr_pipeline.defs.backlog import unfinished
-from asr_pipeline.defs.instance import open_instance
+from asr_pipeline.defs.instance import open_instance, prepare_home
 from asr_pipeline.domain.recording import RecordingState
 from asr_pipeline.domain.unfinished import PARTIAL_PREFIX
 from asr_pipeline.settings import load_settings
@@ -35,6 +35,15 @@ def drop(samples: Path, inbox: Path, numbers: range) -> None:
         partial.rename(partial.with_suffix(""))
 
 
+def let_dagster_look_often(home: Path) -> None:
+    """Have Dagster look for runs that died every two seconds, not every thirty; everything else is as it comes."""
+    prepare_home(home)
+    settings = home / "dagster.yaml"
+    usual = settings.read_text()
+    assert "poll_interval_seconds: 30" in usual
+    settings.write_text(usual.replace("poll_interval_seconds: 30", "poll_interval_seconds: 2"))
+
+
 def commits(storage: Storage) -> int:
     with reading(storage.database) as connection:
         return int(connection.execute(sa.select(sa.func.count()).select_from(stage_commits)).scalar_one())
@@ -49,6 +58,7 @@ def work_has_begun(up: Served, storage: Storage) -> None:
 @pytest.mark.timeout(1800)
 def test_whatever_is_killed_everything_is_done(tmp_path: Path, samples: Path) -> None:
     data_dir = tmp_path / "data"
+    let_dagster_look_often(data_dir / "dagster")
     with open_storage(load_settings(data_dir=data_dir)) as storage:
         with served(data_dir) as up:
             for number, victim in enumerate([RUN_PROCESS, CODE_SERVER, DAEMON]):

@@ -1,4 +1,4 @@
-"""A recording that kills whoever recognises it, under `asr-pipeline up`: Dagster's own retries lead to its quarantine."""
+"""A recording that kills whoever recognises it, under `asr-pipeline up`: Dagster's own retries end in quarantine."""
 
 from pathlib import Path
 
