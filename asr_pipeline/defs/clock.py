@@ -31,6 +31,8 @@ def _forget(instance: dg.DagsterInstance, now_s: float) -> None:
     for state in instance.all_instigator_state():
         data: Any = state.instigator_data  # Dagster exports no names for its kinds
         times = [name for name in getattr(data, "_fields", ()) if name.endswith("_timestamp")]
+        if not times:  # it has never been started
+            continue
         ahead = {name for name in times if (getattr(data, name) or 0.0) > now_s + AHEAD_MAX_S}
         which = (state.instigator_origin_id, state.selector_id)
         if ahead or instance.get_ticks(*which, after=now_s + AHEAD_MAX_S, limit=1):

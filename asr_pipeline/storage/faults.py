@@ -73,7 +73,8 @@ def _explain(subject: str, error: exc.DBAPIError) -> PipelineError | None:
             subject,
             expected="the tables of this version",
             found=found,
-            remedy="Bring the database up to date: any asr-pipeline command does so when it starts.",
+            remedy="Bring it up to date: any asr-pipeline command does so with its own when it starts, "
+            "`dagster instance migrate` with Dagster's.",
         )
     if name in {"SQLITE_NOTADB", "SQLITE_CORRUPT"}:
         return SettingInvalid(

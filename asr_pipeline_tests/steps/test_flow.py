@@ -221,12 +221,10 @@ def test_what_failed_is_made_anew_though_it_was_committed_before() -> None:
     house = House()
     assert house.run(["r0", "r1"]).failed == {}
     house.store.failures["r1"] = (Stage.TRANSLATIONS, LOST)
-    house.store.commits.clear()
+    before = len(house.store.commits)
     assert sorted(house.run(["r0", "r1"], only_missing=True).done) == ["r0", "r1"]
-    assert [(name, stage) for name, stage, _ in house.store.commits] == [
-        ("r1", Stage.TRANSLATIONS),
-        ("r1", Stage.SUBTITLES),
-    ]
+    anew = [(name, stage) for name, stage, _ in house.store.commits[before:]]
+    assert anew == [("r1", Stage.TRANSLATIONS), ("r1", Stage.SUBTITLES)]
     assert house.store.count_by_state()[RecordingState.DONE] == 2
 
 
