@@ -60,12 +60,12 @@ def test_whatever_is_killed_everything_is_done(tmp_path: Path, samples: Path) ->
     data_dir = tmp_path / "data"
     let_dagster_look_often(data_dir / "dagster")
     with open_storage(load_settings(data_dir=data_dir)) as storage:
+        drop(samples, data_dir / "inbox", range(5))
         with served(data_dir) as up:
-            for number, victim in enumerate([RUN_PROCESS, CODE_SERVER, DAEMON]):
-                drop(samples, data_dir / "inbox", range(5 * number, 5 * number + 5))
+            for number, victim in enumerate([RUN_PROCESS, CODE_SERVER, DAEMON], start=1):
                 work_has_begun(up, storage)
                 kill(up.below(*victim))
-            drop(samples, data_dir / "inbox", range(15, MEMOS))
+                drop(samples, data_dir / "inbox", range(5 * number, 5 * number + 5))
             work_has_begun(up, storage)
             everything = psutil.Process(up.process.pid)
             kill([everything, *everything.children(recursive=True)])  # as when the power fails
