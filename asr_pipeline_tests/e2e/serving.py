@@ -16,6 +16,8 @@ from typing import IO
 
 import psutil
 
+from asr_pipeline.defs.instance import prepare_home
+
 LONGEST_WAIT_S = 400
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -74,6 +76,15 @@ def served(data_dir: Path, program: str = "asr_pipeline") -> Iterator[Served]:
             if process.poll() is None:
                 process.send_signal(signal.SIGINT)
                 process.wait(180)
+
+
+def let_dagster_look_often(home: Path) -> None:
+    """Have Dagster look for runs that died every two seconds, not every thirty; everything else is as it comes."""
+    prepare_home(home)
+    settings = home / "dagster.yaml"
+    usual = settings.read_text()
+    assert "poll_interval_seconds: 30" in usual
+    settings.write_text(usual.replace("poll_interval_seconds: 30", "poll_interval_seconds: 2"))
 
 
 def kill(processes: list[psutil.Process]) -> None:

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from asr_pipeline.defs.backlog import unfinished
-from asr_pipeline.defs.instance import open_instance, prepare_home
+from asr_pipeline.defs.instance import open_instance
 from asr_pipeline.domain.recording import RecordingState
 from asr_pipeline.domain.unfinished import PARTIAL_PREFIX
 from asr_pipeline.settings import load_settings
@@ -16,7 +16,7 @@ from asr_pipeline.storage.tables import stage_commits
 from asr_pipeline.wiring.storage import Storage, open_storage
 from asr_pipeline_tests.archives import write_memo
 from asr_pipeline_tests.e2e.commands import asr_pipeline, printed_json
-from asr_pipeline_tests.e2e.serving import Served, kill, served
+from asr_pipeline_tests.e2e.serving import Served, kill, let_dagster_look_often, served
 
 pytestmark = [pytest.mark.e2e, pytest.mark.engine, pytest.mark.fault]
 MEMOS = 20
@@ -33,15 +33,6 @@ def drop(samples: Path, inbox: Path, numbers: range) -> None:
         partial = inbox / f"memo {number}.wav.part"
         write_memo(originals[number % len(originals)], partial, number)
         partial.rename(partial.with_suffix(""))
-
-
-def let_dagster_look_often(home: Path) -> None:
-    """Have Dagster look for runs that died every two seconds, not every thirty; everything else is as it comes."""
-    prepare_home(home)
-    settings = home / "dagster.yaml"
-    usual = settings.read_text()
-    assert "poll_interval_seconds: 30" in usual
-    settings.write_text(usual.replace("poll_interval_seconds: 30", "poll_interval_seconds: 2"))
 
 
 def commits(storage: Storage) -> int:

@@ -12,7 +12,7 @@ from asr_pipeline.settings import load_settings
 from asr_pipeline.wiring.storage import open_storage
 from asr_pipeline_tests.archives import write_memo
 from asr_pipeline_tests.e2e.commands import asr_pipeline, printed_json
-from asr_pipeline_tests.e2e.serving import served
+from asr_pipeline_tests.e2e.serving import let_dagster_look_often, served
 from asr_pipeline_tests.e2e.tell_tale import POISON
 
 pytestmark = [pytest.mark.e2e, pytest.mark.engine, pytest.mark.fault]
@@ -23,6 +23,7 @@ def test_it_alone_ends_in_quarantine(tmp_path: Path, samples: Path) -> None:
     data_dir = tmp_path / "data"
     inbox = data_dir / "inbox"
     inbox.mkdir(parents=True)
+    let_dagster_look_often(data_dir / "dagster")
     originals = sorted(samples.glob("*.wav"))
     for number in range(GOOD):
         write_memo(originals[number], inbox / f"memo {number}.wav", number)
