@@ -95,7 +95,7 @@ def run_request(
 
 
 def _abandoned(record: dg.RunRecord) -> bool:
-    age_s = time.time() - record.create_timestamp.timestamp()
+    age_s = abs(time.time() - record.create_timestamp.timestamp())  # of the future: from before the clock was set back
     never_started = record.dagster_run.status is dg.DagsterRunStatus.NOT_STARTED and age_s > NEVER_STARTED_AFTER_S
     return never_started or process_is_gone(record.dagster_run)
 

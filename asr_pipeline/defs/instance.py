@@ -10,11 +10,13 @@ from pathlib import Path
 import dagster as dg
 import yaml  # type: ignore[import-untyped]  # Dagster brings it; to name its errors
 from dagster._core.instance.ref import InstanceRef
+from sqlalchemy.exc import DBAPIError
 
 from asr_pipeline.defs.own_process import tags_of_our_runs
 from asr_pipeline.defs.partitions import recordings
 from asr_pipeline.domain.errors import PipelineError, SettingInvalid
 from asr_pipeline.domain.stage import Stage
+from asr_pipeline.storage.faults import database_errors
 
 # Tags by which a run says that it takes a contiguous range of partitions; Dagster exports no names for them.
 RANGE_START_TAG = "dagster/asset_partition_range_start"
@@ -50,10 +52,18 @@ def open_instance(home: Path, *, capture_output: bool = True) -> Iterator[dg.Dag
 
     `capture_output`: what this process writes while a step runs goes into the step's log, as Dagster would have it. A
     server that does other work meanwhile wants its own output.
+    Raises StoreUnavailable, StorageFull where its database is away or full, also of what is done with it.
     """
     prepare_home(home)
-    with _named(home), _opened(home, capture_output=capture_output) as instance:
+    with _named(home), database_errors(home), _opened(home, capture_output=capture_output) as instance:
         yield instance
+
+
+@contextmanager
+def dagster_errors(instance: dg.DagsterInstance) -> Iterator[None]:
+    """Raise StoreUnavailable, StorageFull where Dagster's database is away, locked or full."""
+    with database_errors(Path(instance.root_directory)):
+        yield
 
 
 def _opened(home: Path, *, capture_output: bool) -> dg.DagsterInstance:
@@ -148,10 +158,10 @@ def partitions_of_run(known: Sequence[str], wanted: Sequence[str]) -> tuple[dict
 
 
 def _cause(error: BaseException) -> BaseException:
-    """Give our own error from under those that Dagster wraps around it."""
+    """Give our own error, or that of Dagster's database, from under those that Dagster wraps around it."""
     inner: BaseException | None = error
     while inner is not None:
-        if isinstance(inner, PipelineError):
+        if isinstance(inner, (PipelineError, DBAPIError)):
             return inner
         inner = inner.__cause__ or inner.__context__
     return error
