@@ -1,4 +1,4 @@
-"""The interactive lane: recordings go through all stages at once, in this process, whose models are warm.
+"""The interactive lane: recordings and notes are worked on at once, in this process, whose models are warm.
 
 For what waits for an answer: `asr-pipeline watch` and the HTTP gateway. A run of the lane is a run like any other: the
 same job, the same instance, shown in the same UI. What another run has in work is left to it, and what is done stays.
@@ -7,7 +7,8 @@ same job, the same instance, shown in the same UI. What another run has in work 
 import logging
 import queue
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import dagster as dg
 
@@ -15,6 +16,7 @@ from asr_pipeline.definitions import build_defs
 from asr_pipeline.defs.assets import RECORDINGS_PER_RUN
 from asr_pipeline.defs.instance import run_in_process
 from asr_pipeline.defs.jobs import process_recordings
+from asr_pipeline.defs.notes import NOTES_PER_RUN, run_notes_in_process, translate_notes_job
 from asr_pipeline.defs.resources import NoProgress
 from asr_pipeline.defs.retirement import give_partitions
 from asr_pipeline.ports import FlowListener
@@ -24,9 +26,9 @@ logger = logging.getLogger(__name__)
 
 
 class Lane:
-    """Runs recordings over an open pipeline, one run at a time; what comes meanwhile goes into the next run together.
+    """Runs recordings and notes over an open pipeline; notes don't wait for recordings.
 
-    Close it before the pipeline. Recordings that fail are in the store, with their reasons.
+    Close it before the pipeline. What fails is in the store, with its reason.
     """
 
     def __init__(self, pipeline: Pipeline, instance: dg.DagsterInstance, progress: FlowListener | None = None) -> None:
@@ -34,18 +36,22 @@ class Lane:
         self._instance = instance
         definitions = build_defs(pipeline=pipeline, progress=progress or NoProgress())
         self._job = definitions.resolve_job_def(process_recordings.name)
-        self._waiting: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._work, name="lane", daemon=True)
-        self._thread.start()
+        self._note_job = definitions.resolve_job_def(translate_notes_job.name)
+        self._recordings = _Queue("recordings", self.run, RECORDINGS_PER_RUN)
+        self._notes = _Queue("notes", partial(run_notes_in_process, self._note_job, instance), NOTES_PER_RUN)
 
     def submit(self, recording_id: str) -> None:
         """Have a registered recording run as soon as the lane is free; returns at once."""
-        self._waiting.put(recording_id)
+        self._recordings.put(recording_id)
+
+    def submit_note(self, note_id: str) -> None:
+        """Have translated what is pending of a note, as `submit` does."""
+        self._notes.put(note_id)
 
     @property
     def length(self) -> int:
         """How many recordings wait, about."""
-        return self._waiting.qsize()
+        return self._recordings.length
 
     def run(self, recording_ids: Sequence[str]) -> None:
         """Run registered recordings now, in this thread. Raises SetupError and what else stops a whole run."""
@@ -53,22 +59,45 @@ class Lane:
         run_in_process(self._job, self._instance, recording_ids, only_missing=True)
 
     def close(self) -> None:
-        """End after the run that is at work; what still waits is in the store, and the inbox's sensor runs it."""
+        """End after the runs that are at work; what still waits is in the store, and the sensors run it."""
+        for one in (self._recordings, self._notes):
+            one.close()
+
+
+class _Queue:
+    """Runs what is put into it in a thread, one run at a time; what comes meanwhile goes into the next run together."""
+
+    def __init__(self, what: str, run: Callable[[Sequence[str]], None], most_a_run: int) -> None:
+        self._what = what
+        self._run = run
+        self._most_a_run = most_a_run
+        self._waiting: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name=f"lane of {what}", daemon=True)
+        self._thread.start()
+
+    def put(self, key: str) -> None:
+        self._waiting.put(key)
+
+    @property
+    def length(self) -> int:
+        return self._waiting.qsize()
+
+    def close(self) -> None:
         self._waiting.put(None)
         self._thread.join()
 
     def _work(self) -> None:
         while (first := self._waiting.get()) is not None:
-            ids = [first]
+            keys = [first]
             last = False
-            while len(ids) < RECORDINGS_PER_RUN and not self._waiting.empty():
+            while len(keys) < self._most_a_run and not self._waiting.empty():
                 if (one := self._waiting.get()) is None:
                     last = True
                     break
-                ids.append(one)
+                keys.append(one)
             try:
-                self.run(list(dict.fromkeys(ids)))
-            except Exception:  # the lane goes on: what was not run is in the store, and the sensor asks for it
-                logger.exception("The lane could not run %d recordings", len(ids))
+                self._run(list(dict.fromkeys(keys)))
+            except Exception:  # the lane goes on: what was not run is in the store, and a sensor asks for it
+                logger.exception("The lane could not run %d %s", len(keys), self._what)
             if last:
                 return

@@ -2,7 +2,7 @@
 
 import fcntl
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
@@ -80,22 +80,29 @@ def run_in_process(
     Recordings that fail are in the store with their reasons; only what stops the whole run is raised.
     Raises KeyboardInterrupt after Ctrl-C: what was committed until then stays.
     """
-    quiet = {"console": {"config": {"log_level": "CRITICAL"}}}
     tags, config = partitions_of_run(instance.get_dynamic_partitions(str(recordings.name)), recording_ids)
     as_range = RANGE_START_TAG in tags
     if stages is not None and not as_range:  # why not as a selection: `assets.StagesConfig`
         config["stages"] = [stage.value for stage in stages]
-    settings = {**config, "only_missing": only_missing}
+    selection = [dg.AssetKey(stage.value) for stage in stages] if stages is not None and as_range else None
+    execute(job, instance, tags, {STEP: {"config": {**config, "only_missing": only_missing}}}, selection)
+
+
+def execute(
+    job: dg.JobDefinition,
+    instance: dg.DagsterInstance,
+    tags: Mapping[str, str],
+    config_of_steps: Mapping[str, object],
+    asset_selection: Sequence[dg.AssetKey] | None = None,
+) -> None:
+    """Run a job in this process. A step that ends by naming what failed is no error; what stops the run is raised."""
+    quiet = {"console": {"config": {"log_level": "CRITICAL"}}}
     try:
         job.execute_in_process(
             instance=instance,
-            tags={
-                **tags,
-                **tags_of_our_runs(),
-                REPOSITORY_TAG: f"__repository__@{LOCATION}",
-            },
-            run_config={"loggers": quiet, "ops": {STEP: {"config": settings}}},
-            asset_selection=[dg.AssetKey(stage.value) for stage in stages] if stages is not None and as_range else None,
+            tags={**tags, **tags_of_our_runs(), REPOSITORY_TAG: f"__repository__@{LOCATION}"},
+            run_config={"loggers": quiet, "ops": config_of_steps},
+            asset_selection=asset_selection,
         )
     except dg.Failure:  # how the step ends where some recordings failed
         return

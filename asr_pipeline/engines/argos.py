@@ -59,6 +59,17 @@ class ArgosTranslator:
             ),
         )
 
+    def pairs(self) -> frozenset[tuple[str, str]]:
+        """Give the pairs of languages that packages lead between, also over other languages."""
+        direct = {(package.from_code, package.to_code) for package in map(_open, self.packages)}
+        found = direct
+        while True:
+            further = found | {(source, target) for source, via in found for on, target in direct if via == on}
+            further = {(source, target) for source, target in further if source != target}
+            if further == found:
+                return frozenset(found)
+            found = further
+
     def preload(self, source: str, target: str) -> None:
         """Load the models of a pair of languages now. Raises ModelMissing where one can't be loaded."""
         for package in self._route(source, target):

@@ -16,6 +16,8 @@ from asr_pipeline.storage.database import open_database, upgrade
 from asr_pipeline.storage.faults import masked
 from asr_pipeline.storage.inbox import InboxFolder
 from asr_pipeline.storage.layout import Layout
+from asr_pipeline.storage.note_work import SqlNoteWork
+from asr_pipeline.storage.notes import SqlNotes
 from asr_pipeline.storage.quarantine import QuarantineFolder, Reason, refusal, standing
 from asr_pipeline.storage.records import SqlRecordStore
 from asr_pipeline.storage.verified import store_verified
@@ -45,6 +47,16 @@ class Storage:
     def ingest(self) -> Ingest:
         """What takes files from the inbox."""
         return Ingest(self._store_verified, self.store, self.arrivals, self.inbox, self.quarantine)
+
+    @property
+    def notes(self) -> SqlNotes:
+        """Notes that people type."""
+        return SqlNotes(self.database)
+
+    @property
+    def note_work(self) -> SqlNoteWork:
+        """Their translations, as runs see them."""
+        return SqlNoteWork(self.database)
 
     def quarantined(self) -> list[Reason]:
         """Give all refused files and quarantined recordings, oldest first; makes the folder agree with SQL."""

@@ -1,0 +1,151 @@
+"""Notes' translations, as an asset: a partition a note, many notes in a run, whichever languages were asked for."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+
+import dagster as dg
+from pydantic import Field
+
+from asr_pipeline.defs.assets import backfill_policy
+from asr_pipeline.defs.backlog import unfinished_runs
+from asr_pipeline.defs.failures import failure
+from asr_pipeline.defs.instance import execute, partitions_of_run
+from asr_pipeline.defs.jobs import executor
+from asr_pipeline.defs.listener import CODE_VERSION_TAG, DATA_VERSION_IS_OURS_TAG, DATA_VERSION_TAG
+from asr_pipeline.defs.metadata import side_by_side
+from asr_pipeline.defs.own_process import note_process
+from asr_pipeline.defs.partitions import notes
+from asr_pipeline.domain.errors import PipelineError
+from asr_pipeline.domain.note import NoteWork
+from asr_pipeline.domain.sentences import divide, sentences
+from asr_pipeline.steps.notes import TranslatedNote
+from asr_pipeline.wiring.pipeline import Pipeline
+from asr_pipeline.wiring.storage import Storage
+
+GROUP = "notes"
+OWNERS = ["team:speech"]
+ASSET = "note_translations"
+STEP = "translate_notes"
+CODE_VERSION = "1"
+NOTES_PER_RUN = 200
+PREVIEW_SENTENCES = 5
+
+SPEC = dg.AssetSpec(
+    ASSET,
+    description="Notes in the languages that were asked for, sentence by sentence; translated by Argos Translate's "
+    "models on CTranslate2.",
+    group_name=GROUP,
+    kinds={"argos", "ctranslate2", "sql"},
+    owners=OWNERS,
+    code_version=CODE_VERSION,
+    metadata={
+        "dagster/table_name": "note_translations",
+        "dagster/column_schema": dg.TableSchema(
+            columns=[
+                dg.TableColumn("language", type="text", description="ISO code"),
+                dg.TableColumn("status", type="text", description="pending, running, done, failed or outdated"),
+                dg.TableColumn("text", type="text", description="the translation, where it is done"),
+            ]
+        ),
+    },
+    partitions_def=notes,
+    skippable=True,
+)
+
+
+class NotesConfig(dg.Config):
+    """What a run works on, where it is not a range of partitions."""
+
+    keys: list[str] = Field(
+        default_factory=list,
+        description="Notes to work on, in a run that was started without partitions: any set, in one run.",
+    )
+    only_pending: bool = Field(
+        default=False,
+        description="Make what is pending alone; else all that was ever asked for of these notes is made anew.",
+    )
+
+
+@dg.multi_asset(name=STEP, specs=[SPEC], can_subset=True, partitions_def=notes, backfill_policy=backfill_policy)
+def translate_notes(
+    context: dg.AssetExecutionContext, config: NotesConfig, pipeline: dg.ResourceParam[Pipeline]
+) -> Iterator[dg.MaterializeResult[None]]:
+    """Translate what was asked for of some notes; each result is logged as soon as it is committed."""
+    note_process(context.instance, context.run)
+    keys = config.keys or context.partition_keys
+    release_dead(context.instance, pipeline)
+    if not config.only_pending:
+        pipeline.note_work.ask_again(keys)
+    listener = _Listener(context)
+    report = pipeline.note_flow(listener, context.run.run_id).run(keys)
+    context.log.info("translations done: %d, failed: %d", len(report.done), len(report.failed))
+    if report.failed:
+        failed = {f"{work.note_id} ({work.target})": error for work, error in report.failed.items()}
+        raise failure(failed, len(report.done) + len(failed), "translation")
+    yield from ()  # what was materialized has been logged note by note
+
+
+translate_notes_job = dg.define_asset_job(
+    "translate_notes",
+    selection=[ASSET],
+    description="Translations of notes that were asked for.",
+    executor_def=executor,
+)
+
+
+def release_dead(instance: dg.DagsterInstance, storage: Storage) -> None:
+    """Release what runs whose process is gone had in work."""
+    storage.note_work.release_dead({run.run_id for run in unfinished_runs(instance)})
+
+
+def run_config(note_ids: Sequence[str], instance: dg.DagsterInstance) -> tuple[dict[str, str], dict[str, object]]:
+    """Give (tags, configuration of steps) of a run over what is pending of notes, whose partitions are made."""
+    instance.add_dynamic_partitions(str(notes.name), list(note_ids))
+    tags, config = partitions_of_run(instance.get_dynamic_partitions(str(notes.name)), note_ids)
+    return tags, {STEP: {"config": {**config, "only_pending": True}}}
+
+
+def run_notes_in_process(job: dg.JobDefinition, instance: dg.DagsterInstance, note_ids: Sequence[str]) -> None:
+    """Translate what is pending of notes, in this process; what can't be translated is in the store, with why."""
+    tags, config = run_config(note_ids, instance)
+    execute(job, instance, tags, config)
+
+
+class _Listener:
+    """Implements `steps.notes.NoteListener`: a materialization a translation, durable at once."""
+
+    def __init__(self, context: dg.AssetExecutionContext) -> None:
+        self._context = context
+
+    def translated(self, note: TranslatedNote) -> None:
+        """Log the materialization."""
+        self._context.log_event(materialization(note))
+
+    def failed(self, work: NoteWork, error: PipelineError) -> None:
+        """Log the reason; the run names all failures again at its end."""
+        self._context.log.error("note %s could not be translated into %s: %s", work.note_id, work.target, error)
+
+
+def materialization(note: TranslatedNote) -> dg.AssetMaterialization:
+    """Give what Dagster keeps of a translation: its first sentences beside the original's, and what made it."""
+    work, version = note.work, note.version
+    parts = [work.text, work.source, work.target, version.engine, version.model, version.version, CODE_VERSION]
+    originals, translations = sentences(divide(work.text)), note.sentences
+    rows = list(zip(originals, translations, strict=True))[:PREVIEW_SENTENCES]
+    return dg.AssetMaterialization(
+        asset_key=ASSET,
+        partition=work.note_id,
+        metadata={
+            "preview": dg.MetadataValue.md(side_by_side([work.source, work.target], rows)),
+            "title": dg.MetadataValue.text(work.title),
+            "language": dg.MetadataValue.text(work.target),
+            "sentences": dg.MetadataValue.int(len(originals)),
+            "text_version": dg.MetadataValue.int(work.text_version),
+            "model": dg.MetadataValue.text(f"{version.engine}: {version.model} {version.version}"),
+        },
+        tags={
+            DATA_VERSION_TAG: hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16],
+            DATA_VERSION_IS_OURS_TAG: "true",
+            CODE_VERSION_TAG: CODE_VERSION,
+        },
+    )
