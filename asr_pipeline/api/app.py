@@ -3,12 +3,12 @@
 from fastapi import FastAPI
 
 from asr_pipeline import __version__
-from asr_pipeline.api import health, translation, upload
+from asr_pipeline.api import health, notes, stats, translation, upload
 from asr_pipeline.api.errors import handle_errors
 from asr_pipeline.api.gateway import Gateway
 from asr_pipeline.api.request_ids import RequestIds
 
-ROUTERS = (upload.router, translation.router, health.router)
+ROUTERS = (upload.router, translation.router, notes.router, stats.router, health.router)
 
 
 def create_app(gateway: Gateway) -> FastAPI:

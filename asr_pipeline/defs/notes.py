@@ -105,6 +105,11 @@ def run_config(note_ids: Sequence[str], instance: dg.DagsterInstance) -> tuple[d
     return tags, {STEP: {"config": {**config, "only_pending": True}}}
 
 
+def forget(instance: dg.DagsterInstance, note_id: str) -> None:
+    """Take away the partition of a note that is no more; where it never had one, nothing happens."""
+    instance.delete_dynamic_partition(str(notes.name), note_id)
+
+
 def run_notes_in_process(job: dg.JobDefinition, instance: dg.DagsterInstance, note_ids: Sequence[str]) -> None:
     """Translate what is pending of notes, in this process; what can't be translated is in the store, with why."""
     tags, config = run_config(note_ids, instance)

@@ -15,10 +15,12 @@ from sqlalchemy.engine import Connection, Engine
 from asr_pipeline.domain.errors import NoteChanged
 from asr_pipeline.domain.note import Note, NoteDraft, NoteTranslation, TranslationStatus
 from asr_pipeline.storage.database import reading, writing
+from asr_pipeline.storage.faults import database_errors
 from asr_pipeline.storage.standing import insert_into
 from asr_pipeline.storage.tables import note_translations, notes
 
 ID_BYTES = 8
+_REVISION = sa.select(notes.c.revision).where(notes.c.note_id == sa.bindparam("note_id"))
 ASKED_ANEW = {
     "status": TranslationStatus.PENDING.value,
     "text": None,
@@ -71,14 +73,16 @@ class SqlNotes:
             return _get(connection, note_id)
 
     def revision(self, note_id: str) -> int:
-        """Give a note's revision: one row by its key."""
-        with reading(self._engine) as connection:
-            found: int | None = connection.execute(
-                sa.select(notes.c.revision).where(notes.c.note_id == note_id)
-            ).scalar()
+        """Give a note's revision: one row by its key, for every read of a note asks for it."""
+        with database_errors(self._engine.url), self._engine.connect() as connection:
+            found: int | None = connection.execute(_REVISION, {"note_id": note_id}).scalar()
         if found is None:
             raise KeyError(note_id)
         return found
+
+    def language(self, note_id: str) -> str:
+        """Give the language that a note is written in."""
+        return self.get(note_id).draft.original_language
 
     def page(self, wanted: NoteFilter, *, limit: int, before: int | None = None) -> NotePage:
         """List notes, newest first: at most `limit`, of those numbered below `before`."""
