@@ -14,11 +14,13 @@ import dagster as dg
 
 from asr_pipeline.definitions import build_defs
 from asr_pipeline.defs.assets import RECORDINGS_PER_RUN
+from asr_pipeline.defs.backlog import unfinished
 from asr_pipeline.defs.instance import run_in_process
 from asr_pipeline.defs.jobs import process_recordings
 from asr_pipeline.defs.notes import NOTES_PER_RUN, run_notes_in_process, translate_notes_job
 from asr_pipeline.defs.resources import NoProgress
 from asr_pipeline.defs.retirement import give_partitions
+from asr_pipeline.domain.recording import RecordingState
 from asr_pipeline.ports import FlowListener
 from asr_pipeline.wiring.pipeline import Pipeline
 
@@ -37,8 +39,9 @@ class Lane:
         definitions = build_defs(pipeline=pipeline, progress=progress or NoProgress())
         self._job = definitions.resolve_job_def(process_recordings.name)
         self._note_job = definitions.resolve_job_def(translate_notes_job.name)
-        self._recordings = _Queue("recordings", self.run, RECORDINGS_PER_RUN)
-        self._notes = _Queue("notes", partial(run_notes_in_process, self._note_job, instance), NOTES_PER_RUN)
+        self._recordings = _Queue("recordings", self._due, self.run, RECORDINGS_PER_RUN)
+        run_notes = partial(run_notes_in_process, self._note_job, instance)
+        self._notes = _Queue("notes", pipeline.note_work.pending, run_notes, NOTES_PER_RUN)
 
     def submit(self, recording_id: str) -> None:
         """Have a registered recording run as soon as the lane is free; returns at once."""
@@ -61,17 +64,40 @@ class Lane:
     def close(self) -> None:
         """End after the runs that are at work; what still waits is in the store, and the sensors run it."""
         for one in (self._recordings, self._notes):
-            one.close()
+            one.stop()
+        for one in (self._recordings, self._notes):
+            one.join()
+
+    def _due(self, recording_ids: Sequence[str]) -> list[str]:
+        """Leave out what is done, was dropped, or is another run's by now: the lane would wait for that one's end."""
+        busy = unfinished(self._instance)
+        rows = self._pipeline.store.rows(recording_ids)
+        return [
+            row.recording.recording_id
+            for row in rows
+            if row.state not in {RecordingState.DONE, RecordingState.DROPPED} and row.recording.recording_id not in busy
+        ]
 
 
 class _Queue:
-    """Runs what is put into it in a thread, one run at a time; what comes meanwhile goes into the next run together."""
+    """Runs what is put into it in a thread, one run at a time; what comes meanwhile goes into the next run together.
 
-    def __init__(self, what: str, run: Callable[[Sequence[str]], None], most_a_run: int) -> None:
+    `due` leaves out what need not be run any more.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        due: Callable[[Sequence[str]], list[str]],
+        run: Callable[[Sequence[str]], None],
+        most_a_run: int,
+    ) -> None:
         self._what = what
+        self._due = due
         self._run = run
         self._most_a_run = most_a_run
         self._waiting: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._closing = threading.Event()
         self._thread = threading.Thread(target=self._work, name=f"lane of {what}", daemon=True)
         self._thread.start()
 
@@ -82,22 +108,22 @@ class _Queue:
     def length(self) -> int:
         return self._waiting.qsize()
 
-    def close(self) -> None:
+    def stop(self) -> None:
+        self._closing.set()
         self._waiting.put(None)
+
+    def join(self) -> None:
         self._thread.join()
 
     def _work(self) -> None:
-        while (first := self._waiting.get()) is not None:
+        while (first := self._waiting.get()) is not None and not self._closing.is_set():
             keys = [first]
-            last = False
             while len(keys) < self._most_a_run and not self._waiting.empty():
                 if (one := self._waiting.get()) is None:
-                    last = True
-                    break
+                    return
                 keys.append(one)
             try:
-                self._run(list(dict.fromkeys(keys)))
+                if due := self._due(list(dict.fromkeys(keys))):
+                    self._run(due)
             except Exception:  # the lane goes on: what was not run is in the store, and a sensor asks for it
                 logger.exception("The lane could not run %d %s", len(keys), self._what)
-            if last:
-                return

@@ -134,6 +134,17 @@ class Settings(BaseSettings):
 
     # Gateway
     upload_max_bytes: int = Field(default=2 * 2**30, gt=0, description="Larger uploads are refused.")
+    lane_max_bytes: int = Field(
+        default=16 * 2**20,
+        ge=0,
+        description="Uploads up to this are run at once by the gateway; larger ones are left to the daemon's runs, "
+        "where there is a daemon.",
+    )
+    queue_max: int = Field(
+        default=1000,
+        ge=1,
+        description="Where more recordings of the inbox and of uploads wait, uploads are put off (503).",
+    )
 
     # Faults
     attempts: int = Field(

@@ -6,10 +6,15 @@ from dataclasses import dataclass
 
 import dagster as dg
 
+from asr_pipeline.api.resuming import resuming
+from asr_pipeline.defs.backlog import unfinished
+from asr_pipeline.defs.daemon import daemon_is_alive
 from asr_pipeline.defs.dead_runs import close_dead_runs
 from asr_pipeline.defs.instance import open_instance
+from asr_pipeline.domain.recording import Recording
 from asr_pipeline.lane import Lane
 from asr_pipeline.settings import Settings
+from asr_pipeline.storage.idempotency import SqlIdempotency
 from asr_pipeline.wiring.pipeline import Pipeline, open_pipeline
 
 
@@ -21,6 +26,25 @@ class Gateway:
     pipeline: Pipeline
     instance: dg.DagsterInstance
     lane: Lane
+    idempotency: SqlIdempotency
+
+    def start(self, recording: Recording) -> None:
+        """Have a recording run: in the lane if it is small, or if no daemon would; by the inbox's sensor otherwise."""
+        if recording.size_bytes <= self.settings.lane_max_bytes or not daemon_is_alive(self.instance):
+            self.lane.submit(recording.recording_id)
+
+    def erase(self, recording: Recording) -> bool:
+        """Erase a recording; False where a run works on it, or will."""
+        if recording.recording_id in unfinished(self.instance):
+            return False
+        claim = self.pipeline.claims.claim(recording)
+        if claim is None:
+            return False
+        try:
+            self.pipeline.erase(recording)
+        finally:
+            claim.release()
+        return True
 
 
 @contextmanager
@@ -31,6 +55,7 @@ def open_gateway(settings: Settings) -> Iterator[Gateway]:
         close_dead_runs(instance, pipeline.store)
         lane = Lane(pipeline, instance)
         try:
-            yield Gateway(settings, pipeline, instance, lane)
+            with resuming(pipeline.store, instance, lane):
+                yield Gateway(settings, pipeline, instance, lane, SqlIdempotency(pipeline.database))
         finally:
             lane.close()

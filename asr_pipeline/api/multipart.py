@@ -14,10 +14,12 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import Request
 
 from asr_pipeline.api.errors import ContentTypeWrong, RequestInvalid
+from asr_pipeline.domain.errors import LimitExceeded
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
+FORM_MAX_BYTES = 1 << 20  # of a body beside its file: heads of parts, other fields
 PIECE_BYTES = 1 << 20  # handed on at once: a thread's hop is paid once a megabyte
 NAME_MAX_CHARS = 200
 
@@ -29,9 +31,13 @@ async def receive_file(request: Request, name: str, write: Callable[[bytearray],
     """
     form = _Form(name)
     parser = MultipartParser(_boundary(request), form.callbacks)
+    received = 0
     try:
         async for chunk in request.stream():
+            received += len(chunk)
             parser.write(chunk)
+            if received - form.file_bytes > FORM_MAX_BYTES + len(chunk):
+                raise _too_much()
             if len(form.pending) >= PIECE_BYTES:
                 await run_in_threadpool(write, form.taken())
     except MultipartParseError as error:
@@ -53,6 +59,7 @@ class _Form:
     wanted: str
     pending: bytearray = field(default_factory=bytearray)
     file_name: str | None = None
+    file_bytes: int = 0
     is_complete: bool = False
     _header: bytearray = field(default_factory=bytearray)
     _value: bytearray = field(default_factory=bytearray)
@@ -95,6 +102,7 @@ class _Form:
 
     def _data(self, data: bytes, start: int, end: int) -> None:
         if self._in_file:
+            self.file_bytes += end - start
             self.pending += data[start:end]
 
     def _part_ends(self) -> None:
@@ -107,8 +115,8 @@ class _Form:
 def harmless_name(given: str) -> str:
     """Give the last part of a name that a stranger chose, without what a terminal or a header would obey."""
     last = PurePosixPath(PureWindowsPath(given).name).name
-    printable = "".join(character for character in last if character.isprintable())
-    return printable[-NAME_MAX_CHARS:].strip() or "upload"
+    printable = "".join(character for character in last if character.isprintable()).strip()
+    return printable[-NAME_MAX_CHARS:] if printable.strip(".") else "upload"
 
 
 def _boundary(request: Request) -> bytes:
@@ -126,4 +134,13 @@ def _boundary(request: Request) -> bytes:
 def _broken(found: str) -> RequestInvalid:
     return RequestInvalid(
         "the body", expected="a whole multipart body", found=found, remedy="Send the file as a form does, to its end."
+    )
+
+
+def _too_much() -> LimitExceeded:
+    return LimitExceeded(
+        "the body",
+        expected=f"at most {FORM_MAX_BYTES:,} bytes beside the file",
+        found="more",
+        remedy="Send the file alone.",
     )

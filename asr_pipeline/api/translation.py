@@ -5,10 +5,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
-from asr_pipeline.api.dependencies import TheGateway
+from asr_pipeline.api.dependencies import TheGateway, recording
 from asr_pipeline.api.errors import NotFound
+from asr_pipeline.api.gateway import Gateway
 from asr_pipeline.domain.progress import Progress, progress
-from asr_pipeline.storage.documents import transcript_text
+from asr_pipeline.storage.text import storable
 
 router = APIRouter(tags=["audio"])
 
@@ -27,19 +28,34 @@ class TranslationOut(BaseModel):
 def translation(
     gateway: TheGateway,
     file_id: Annotated[str | None, Query(description="As /upload/ gave it; the latest upload if left out.")] = None,
+    language: Annotated[
+        str | None, Query(pattern="^[a-z]{2,3}$", description="ISO code; the first of the settings if left out.")
+    ] = None,
 ) -> TranslationOut:
-    """Give the translation of a recording, or how far it is."""
+    """Give the translation of a recording, or how far it is. A line an utterance."""
     store = gateway.pipeline.store
-    wanted = file_id if file_id is not None else store.latest_upload()
-    row = next(iter(store.rows([wanted])), None) if wanted is not None else None
-    if wanted is None or row is None:
-        raise NotFound(
-            "the recording" if wanted is None else f"file_id {wanted}",
-            expected="one that was uploaded",
-            found="none",
-            remedy="POST /upload/ takes audio.",
-        )
+    wanted = store.latest_upload() if file_id is None else file_id
+    if wanted is None:
+        raise NotFound("the latest upload", expected="one", found="none yet", remedy="POST /upload/ takes audio.")
+    row = recording(gateway, wanted)
     status = progress(row.state, store.stages_done([wanted])[wanted])
-    language = gateway.settings.target_languages[0]
-    text = transcript_text(store, wanted, language) if status is Progress.DONE else None
-    return TranslationOut(file_id=wanted, status=status, language=language, translation=text, reason=row.reason)
+    into = language or gateway.settings.target_languages[0]
+    return TranslationOut(
+        file_id=wanted,
+        status=status,
+        language=into,
+        translation=_text(gateway, wanted, into) if status is Progress.DONE else None,
+        reason=None if row.reason is None else storable(row.reason),
+    )
+
+
+def _text(gateway: Gateway, recording_id: str, language: str) -> str:
+    sets = {one.language: one for one in gateway.pipeline.store.translations(recording_id)}
+    if language not in sets:
+        raise NotFound(
+            f"a translation of {recording_id}",
+            expected=f"one into {' or '.join(sets) or language}",
+            found=f"none into {language}",
+            remedy="ASR_PIPELINE_TARGET_LANGUAGES names the languages to translate into.",
+        )
+    return "\n".join(each.text for each in sets[language].translations)

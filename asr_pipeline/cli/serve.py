@@ -1,5 +1,6 @@
 """`asr-pipeline serve`: the HTTP gateway over the data folder."""
 
+import logging
 import signal
 import sys
 from typing import Annotated
@@ -28,6 +29,7 @@ def serve(
     from asr_pipeline.api.gateway import open_gateway  # noqa: PLC0415
 
     require_safe_binding(host, has_keys=False)
+    logging.getLogger("asr_pipeline").setLevel(logging.INFO)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # leaves by the ways out below, which close everything
     with open_gateway(load_settings()) as gateway:
         config = uvicorn.Config(

@@ -1,5 +1,6 @@
 """Sensors: what starts runs by itself. Each can be evaluated by hand from the UI, where it does what it does always."""
 
+import datetime as dt
 import itertools
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +13,6 @@ from asr_pipeline.defs.backlog import covered, run_request, waiting_rows
 from asr_pipeline.defs.dead_runs import close_dead_runs
 from asr_pipeline.defs.jobs import process_recordings
 from asr_pipeline.defs.pauses import ASKED_BY_TAG, pause_after_vain_runs
-from asr_pipeline.domain.arrival import Way
 from asr_pipeline.domain.errors import TransientFailure
 from asr_pipeline.domain.inbox import (
     STILL_OPEN_WAIT_S,
@@ -37,6 +37,7 @@ PRIORITY_TAG = "dagster/priority"
 # for while one is queued, and in what waits meanwhile age counts.
 PRIORITIES = {SizeClass.SMALL: "3", SizeClass.MEDIUM: "2", SizeClass.LARGE: "1"}
 NAMED_IN_FULL = 3
+LANE_GRACE = dt.timedelta(seconds=60)  # small uploads are the gateway's to run; what it left so long, it won't
 QUEUED = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED]
 
 
@@ -103,7 +104,12 @@ def _complete(files: Sequence[FoundFile], before: Mapping[str, float], now_s: fl
 
 def _next_run(instance: dg.DagsterInstance, storage: Storage) -> tuple[dg.RunRequest | None, str]:
     """Give the run to ask for, or why none is."""
-    rows = waiting_rows(storage.store, instance, RECORDINGS_PER_RUN, [Way.INBOX])
+    before = dt.datetime.now(dt.UTC) - LANE_GRACE
+    rows = waiting_rows(
+        instance,
+        RECORDINGS_PER_RUN,
+        lambda: storage.store.left_to_sensors(above_bytes=storage.settings.lane_max_bytes, before=before),
+    )
     if not rows:
         return None, ""
     queued = instance.get_runs(dg.RunsFilter(tags={ASKED_BY_TAG: inbox.name}, statuses=QUEUED), limit=1)

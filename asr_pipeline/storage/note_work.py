@@ -93,6 +93,16 @@ class SqlNoteWork:
                 connection.execute(sa.update(note_translations).where(of_these).values(values))
                 raise_revision(connection, numbers)
 
+    def pending(self, note_ids: Sequence[str]) -> list[str]:
+        """Give those of the notes that have something pending."""
+        found: list[str] = []
+        with reading(self._engine) as connection:
+            for ids in in_chunks(note_ids):
+                query = sa.select(notes.c.note_id).select_from(_joined).distinct()
+                here = notes.c.note_id.in_(ids) & (_column.status == PENDING)
+                found += connection.execute(query.where(here)).scalars()
+        return found
+
     def waiting(self, asked_before: dt.datetime, limit: int) -> list[str]:
         """Give notes with translations that are pending and due, at most `limit`, those asked for first before others.
 

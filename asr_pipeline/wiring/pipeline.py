@@ -76,7 +76,12 @@ class Pipeline(Storage):
 
     def receiving(self) -> AbstractContextManager[Incoming]:
         """Give what to write an upload to as it comes; what was not registered by the end is gone."""
-        return receiving(self.layout, min(self.settings.upload_max_bytes, self.settings.max_size_bytes))
+        return receiving(self.layout, self.upload_max_bytes)
+
+    @property
+    def upload_max_bytes(self) -> int:
+        """Bytes that an uploaded file may have."""
+        return min(self.settings.upload_max_bytes, self.settings.max_size_bytes)
 
     def register_received(self, incoming: Incoming, name: str) -> Recording:
         """Store an upload that came whole, and register it; bytes that are known give the recording they are.

@@ -87,7 +87,7 @@ def test_what_is_not_a_stage_is_told_as_well() -> None:
         assert spec.description, key
         assert spec.owners, key
         assert spec.kinds, key
-        assert spec.group_name in {"speech", "operations"}, key
+        assert spec.group_name in {"speech", "notes", "operations"}, key
 
 
 def test_the_quarantine_is_in_the_catalogue_with_its_check() -> None:
