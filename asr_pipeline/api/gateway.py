@@ -11,8 +11,9 @@ from asr_pipeline.defs.backlog import unfinished
 from asr_pipeline.defs.daemon import daemon_is_alive
 from asr_pipeline.defs.dead_runs import close_dead_runs
 from asr_pipeline.defs.instance import open_instance
-from asr_pipeline.domain.recording import Recording
+from asr_pipeline.domain.recording import Recording, RecordingState
 from asr_pipeline.lane import Lane
+from asr_pipeline.ports import RecordingRow
 from asr_pipeline.settings import Settings
 from asr_pipeline.storage.idempotency import SqlIdempotency
 from asr_pipeline.wiring.pipeline import Pipeline, open_pipeline
@@ -28,10 +29,14 @@ class Gateway:
     lane: Lane
     idempotency: SqlIdempotency
 
-    def start(self, recording: Recording) -> None:
-        """Have a recording run: in the lane if it is small, or if no daemon would; by the inbox's sensor otherwise."""
-        if recording.size_bytes <= self.settings.lane_max_bytes or not daemon_is_alive(self.instance):
-            self.lane.submit(recording.recording_id)
+    def start(self, row: RecordingRow) -> None:
+        """Have a recording run: in the lane if it is small, or if nobody else would; by the inbox's sensor otherwise.
+
+        The sensor passes over what has failed.
+        """
+        is_small = row.recording.size_bytes <= self.settings.lane_max_bytes
+        if is_small or row.state is RecordingState.FAILED or not daemon_is_alive(self.instance):
+            self.lane.submit(row.recording.recording_id)
 
     def erase(self, recording: Recording) -> bool:
         """Erase a recording; False where a run works on it, or will."""

@@ -138,7 +138,7 @@ def _file(request: Request, path: Path, media_type: str, name: str, disposition:
     if _is_known(request, response.headers["ETag"]):
         kept = ("etag", "last-modified", "cache-control")
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers={name: response.headers[name] for name in kept})
-    if "If-Range" not in request.headers:
+    if request.headers.get("If-Range") in {None, response.headers["ETag"], response.headers["Last-Modified"]}:
         _require_range(request.headers.get("Range"), there)
     return response
 

@@ -23,16 +23,16 @@ LOOK_EVERY_S = 30.0
 
 @contextmanager
 def resuming(store: SqlRecordStore, instance: dg.DagsterInstance, lane: Lane) -> Iterator[None]:
-    """Look for such uploads now and then while the block runs, and give them to the lane."""
+    """Give such uploads to the lane: now, and whenever some are found while the block runs."""
+    resume(store, instance, lane)
     ended = threading.Event()
 
     def look() -> None:
-        while not ended.is_set():
+        while not ended.wait(LOOK_EVERY_S):
             try:
                 resume(store, instance, lane)
             except Exception:  # the next look may go well
                 logger.exception("Could not look for uploads that wait")
-            ended.wait(LOOK_EVERY_S)
 
     thread = threading.Thread(target=look, name="resuming", daemon=True)
     thread.start()

@@ -122,7 +122,7 @@ def _take(gateway: Gateway, incoming: Incoming, name: str) -> Answer:
     store, recording_id = gateway.pipeline.store, recording.recording_id
     row = store.rows([recording_id])[0]
     if is_to_run := row.state in _TO_RUN:
-        gateway.start(recording)
+        gateway.start(row)
     status = (
         Progress.QUEUED
         if row.state is RecordingState.FAILED

@@ -1,7 +1,6 @@
 """`asr-pipeline up`: the Dagster UI and daemon over the data folder."""
 
 import os
-import socket
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -9,8 +8,8 @@ from typing import Annotated
 import typer
 
 from asr_pipeline.cli.console import output
+from asr_pipeline.cli.ports import require_free
 from asr_pipeline.cli.supervision import keep_running
-from asr_pipeline.domain.errors import SetupError
 from asr_pipeline.settings import ENVIRONMENT_PREFIX, load_settings
 from asr_pipeline.storage.atomic import write_text
 from asr_pipeline.storage.layout import Layout
@@ -42,7 +41,7 @@ def up(
     layout.ensure()
     with open_instance(layout.dagster_home):
         pass  # its tables are made here: the processes below would meet each other doing so
-    _require_free(host, port)
+    require_free("up", host, port)
     output.print(f"Dagster UI: [bold]http://{host}:{port}[/]   (Ctrl-C stops it)", highlight=False)
     # `dagster dev` warns that `dg dev` supersedes it; that one wants a project of its own, which a wheel is not.
     command = [sys.executable, "-m", "dagster", "dev", "-w", str(_workspace(layout)), "-h", host, "-p", str(port)]
@@ -61,17 +60,3 @@ def _workspace(layout: Layout) -> Path:
     path = layout.dagster_home / "workspace.yaml"
     write_text(path, WORKSPACE)
     return path
-
-
-def _require_free(host: str, port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise SetupError(
-                f"{host}:{port}",
-                expected="a free port",
-                found=error.strerror or str(error),
-                remedy=f"Choose another: `asr-pipeline up --port {port % 65535 + 1}`.",
-            ) from error

@@ -1,5 +1,6 @@
 """The inbox sensor, evaluated by hand on a real instance, with real files, databases and engines."""
 
+import datetime as dt
 import os
 import shutil
 from collections.abc import Iterator
@@ -252,3 +253,15 @@ def sample_copies(samples: Path, folder: Path, count: int) -> list[Path]:
         os.utime(copy, ns=(number, number))
         copies.append(copy)
     return copies
+
+
+def test_an_upload_is_run_where_no_gateway_has_done_so(
+    house: House, samples: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_pipeline(load_settings()) as pipeline:
+        uploaded = pipeline.register(samples / "phrases-1.wav", Way.UPLOAD).recording_id
+    assert not house.tick().run_requests  # it came just now, and is small
+    monkeypatch.setattr(sensors, "LANE_GRACE", dt.timedelta(seconds=-1))  # a minute has passed
+    (request,) = house.tick().run_requests or []
+    assert house.launch(request).is_success
+    assert house.storage.store.rows([uploaded])[0].state is RecordingState.DONE

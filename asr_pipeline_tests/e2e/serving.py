@@ -1,4 +1,4 @@
-"""`asr-pipeline up` for tests: started on a free port, looked at, killed in parts, and always stopped."""
+"""`asr-pipeline up` and `serve` for tests: started on a free port, looked at, killed in parts, and always stopped."""
 
 import contextlib
 import os
@@ -21,7 +21,7 @@ LONGEST_WAIT_S = 400
 
 @dataclass
 class Served:
-    """A running `asr-pipeline up`."""
+    """A running command."""
 
     process: "subprocess.Popen[bytes]"
     port: int
@@ -41,21 +41,21 @@ class Served:
         """Wait for something; an end of the process, or too long a wait, is an AssertionError."""
         deadline_s = time.monotonic() + LONGEST_WAIT_S
         while not condition():
-            assert self.process.poll() is None, f"`asr-pipeline up` ended with {self.process.returncode}"
+            assert self.process.poll() is None, f"it ended with {self.process.returncode}"
             assert time.monotonic() < deadline_s, f"{what}: not within {LONGEST_WAIT_S} s"
             time.sleep(0.1)
 
 
 @contextmanager
-def served(data_dir: Path) -> Iterator[Served]:
-    """Start it, and stop it as Ctrl-C does. After a failure, what it printed is told."""
+def served(data_dir: Path, command: str = "up") -> Iterator[Served]:
+    """Start a command, and stop it as Ctrl-C does. After a failure, what it printed is told."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     with (
         TemporaryFile("w+") as printed,
         subprocess.Popen(
-            [sys.executable, "-m", "asr_pipeline", "up", "--port", str(port)],
+            [sys.executable, "-m", "asr_pipeline", command, "--port", str(port)],
             env=os.environ | {"ASR_PIPELINE_DATA_DIR": str(data_dir)},
             stdout=printed,
             stderr=subprocess.STDOUT,
