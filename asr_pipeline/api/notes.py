@@ -166,7 +166,7 @@ def list_notes(request: Request, gateway: TheGateway, wanted: Annotated[Listing,
 
 @router.get("/{note_id}/", response_model=NoteOut)
 def get(note_id: NoteId, request: Request, reads: Annotated[NoteReads, Depends(_reads)]) -> Response:
-    """Give a note with its translations. Never older than the last edit or translation that was answered or seen."""
+    """Give a note with its translations, as it is at the moment of the request."""
     with _known(note_id):
         revision, body = reads.read(note_id)
     tag = f'"{revision}"'

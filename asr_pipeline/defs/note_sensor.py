@@ -48,7 +48,6 @@ def pending_notes(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.Ski
     )
     if pause:
         return dg.SkipReason(pause)
-    tags, config = run_config(waiting, instance)
     before = next((run.run_id for run in instance.get_runs(dg.RunsFilter(tags=ours), limit=1)), "none")
     run_key = f"after {before}"  # who asks twice at once gets one run
-    return dg.RunRequest(run_key=run_key, run_config={"ops": config}, tags={**tags, **ours})
+    return dg.RunRequest(run_key=run_key, run_config={"ops": run_config(waiting, instance)}, tags=ours)

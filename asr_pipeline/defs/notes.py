@@ -1,6 +1,8 @@
 """Notes' translations, as an asset: a partition a note, many notes in a run, whichever languages were asked for."""
 
+import datetime as dt
 import hashlib
+import re
 from collections.abc import Iterator, Sequence
 
 import dagster as dg
@@ -9,12 +11,13 @@ from pydantic import Field
 from asr_pipeline.defs.assets import backfill_policy
 from asr_pipeline.defs.backlog import unfinished_runs
 from asr_pipeline.defs.failures import failure
-from asr_pipeline.defs.instance import execute, partitions_of_run
+from asr_pipeline.defs.instance import execute
 from asr_pipeline.defs.jobs import executor
 from asr_pipeline.defs.listener import CODE_VERSION_TAG, DATA_VERSION_IS_OURS_TAG, DATA_VERSION_TAG
 from asr_pipeline.defs.metadata import side_by_side
 from asr_pipeline.defs.own_process import note_process
 from asr_pipeline.defs.partitions import notes
+from asr_pipeline.domain.bidi import clean
 from asr_pipeline.domain.errors import PipelineError
 from asr_pipeline.domain.note import NoteWork
 from asr_pipeline.domain.sentences import divide, sentences
@@ -28,7 +31,9 @@ ASSET = "note_translations"
 STEP = "translate_notes"
 CODE_VERSION = "1"
 NOTES_PER_RUN = 200
+LONGEST_FOREIGN_RUN = dt.timedelta(hours=1)
 PREVIEW_SENTENCES = 5
+_MARKUP = re.compile(r"[\\`*_\[\]<>!#~&]")
 
 SPEC = dg.AssetSpec(
     ASSET,
@@ -66,7 +71,7 @@ class NotesConfig(dg.Config):
     )
 
 
-@dg.multi_asset(name=STEP, specs=[SPEC], can_subset=True, partitions_def=notes, backfill_policy=backfill_policy)
+@dg.multi_asset(name=STEP, specs=[SPEC], partitions_def=notes, backfill_policy=backfill_policy)
 def translate_notes(
     context: dg.AssetExecutionContext, config: NotesConfig, pipeline: dg.ResourceParam[Pipeline]
 ) -> Iterator[dg.MaterializeResult[None]]:
@@ -94,15 +99,30 @@ translate_notes_job = dg.define_asset_job(
 
 
 def release_dead(instance: dg.DagsterInstance, storage: Storage) -> None:
-    """Release what runs whose process is gone had in work."""
-    storage.note_work.release_dead({run.run_id for run in unfinished_runs(instance)})
+    """Release what runs that are gone had in work.
+
+    Of a run that this instance does not know (another machine's, which shares the database) nobody here can say that:
+    it is taken for gone after a long time.
+    """
+    if not (at_work := storage.note_work.at_work()):
+        return
+    living = {run.run_id for run in unfinished_runs(instance)}  # asked after what is at work: it is at least as new
+    long_ago = dt.datetime.now(dt.UTC) - LONGEST_FOREIGN_RUN
+    dead = [
+        run_id
+        for run_id, asked_at in at_work.items()
+        if run_id not in living and (asked_at < long_ago or instance.has_run(run_id))
+    ]
+    storage.note_work.release(dead)
 
 
-def run_config(note_ids: Sequence[str], instance: dg.DagsterInstance) -> tuple[dict[str, str], dict[str, object]]:
-    """Give (tags, configuration of steps) of a run over what is pending of notes, whose partitions are made."""
+def run_config(note_ids: Sequence[str], instance: dg.DagsterInstance) -> dict[str, object]:
+    """Give the configuration of a run's steps over what is pending of notes, whose partitions are made.
+
+    By keys, not as a range of partitions: a note may be deleted at any moment, and its partition with it.
+    """
     instance.add_dynamic_partitions(str(notes.name), list(note_ids))
-    tags, config = partitions_of_run(instance.get_dynamic_partitions(str(notes.name)), note_ids)
-    return tags, {STEP: {"config": {**config, "only_pending": True}}}
+    return {STEP: {"config": {"keys": list(note_ids), "only_pending": True}}}
 
 
 def forget(instance: dg.DagsterInstance, note_id: str) -> None:
@@ -112,8 +132,7 @@ def forget(instance: dg.DagsterInstance, note_id: str) -> None:
 
 def run_notes_in_process(job: dg.JobDefinition, instance: dg.DagsterInstance, note_ids: Sequence[str]) -> None:
     """Translate what is pending of notes, in this process; what can't be translated is in the store, with why."""
-    tags, config = run_config(note_ids, instance)
-    execute(job, instance, tags, config)
+    execute(job, instance, {}, run_config(note_ids, instance))
 
 
 class _Listener:
@@ -136,7 +155,7 @@ def materialization(note: TranslatedNote) -> dg.AssetMaterialization:
     work, version = note.work, note.version
     parts = [work.text, work.source, work.target, version.engine, version.model, version.version, CODE_VERSION]
     originals, translations = sentences(divide(work.text)), note.sentences
-    rows = list(zip(originals, translations, strict=True))[:PREVIEW_SENTENCES]
+    rows = [list(map(_plain, row)) for row in zip(originals, translations, strict=True)][:PREVIEW_SENTENCES]
     return dg.AssetMaterialization(
         asset_key=ASSET,
         partition=work.note_id,
@@ -154,3 +173,8 @@ def materialization(note: TranslatedNote) -> dg.AssetMaterialization:
             CODE_VERSION_TAG: CODE_VERSION,
         },
     )
+
+
+def _plain(text: str) -> str:
+    """Give a line that Markdown shows as it is: strangers write notes, and an operator looks at the preview."""
+    return _MARKUP.sub(r"\\\g<0>", clean(text))

@@ -5,7 +5,7 @@ is kept only where its text is still the note's.
 """
 
 import datetime as dt
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
@@ -123,13 +123,15 @@ class SqlNoteWork:
             )
             return list(dict.fromkeys(due))[:limit]
 
-    def release_dead(self, living: Collection[str]) -> int:
-        """Release what runs other than the living ones have in work; gives how many such runs there were."""
+    def at_work(self) -> dict[str, dt.datetime]:
+        """Give the runs that have something in work, each with the moment when the last of it was asked for."""
+        query = sa.select(_column.run_id, sa.func.max(_column.asked_at)).where(_column.status == RUNNING)
         with reading(self._engine) as connection:
-            query = sa.select(_column.run_id).where(_column.status == RUNNING).distinct()
-            dead = [run_id for run_id in connection.execute(query).scalars() if run_id not in living]
-        self._release(dead, died=1)
-        return len(dead)
+            return {row[0]: row[1] for row in connection.execute(query.group_by(_column.run_id))}
+
+    def release(self, run_ids: Sequence[str]) -> None:
+        """Release what dead runs have in work."""
+        self._release(run_ids, died=1)
 
     def _release(self, run_ids: Sequence[str], *, died: int) -> None:
         if not run_ids:

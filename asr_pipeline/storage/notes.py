@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from asr_pipeline.domain.errors import NoteChanged
-from asr_pipeline.domain.note import Note, NoteDraft, NoteTranslation, TranslationStatus
+from asr_pipeline.domain.note import Note, NoteDraft, NoteTranslation, TranslationStatus, checked
 from asr_pipeline.storage.database import reading, writing
 from asr_pipeline.storage.faults import database_errors
 from asr_pipeline.storage.standing import insert_into
@@ -59,9 +59,9 @@ class SqlNotes:
         self._engine = engine
 
     def create(self, draft: NoteDraft) -> Note:
-        """Keep a new note."""
+        """Keep a new note. Raises NoteInvalid."""
         now = dt.datetime.now(dt.UTC)
-        note = Note(secrets.token_hex(ID_BYTES), draft, version=1, revision=1, created_at=now, changed_at=now)
+        note = Note(secrets.token_hex(ID_BYTES), checked(draft), version=1, revision=1, created_at=now, changed_at=now)
         row = {"note_id": note.note_id, **_written(draft), "version": 1, "text_version": 1, "revision": 1}
         with writing(self._engine) as connection:
             connection.execute(sa.insert(notes).values(**row, created_at=now, changed_at=now))
@@ -116,7 +116,7 @@ class SqlNotes:
                     remedy="Read it again, and make the edit on what is there now.",
                 )
             before = _draft(row)
-            after = NoteDraft(**{**_written(before), **changes})
+            after = checked(NoteDraft(**{**_written(before), **changes}))
             if after != before:
                 _put(connection, row, after, is_another_text=_translated(after) != _translated(before))
             return _get(connection, note_id)

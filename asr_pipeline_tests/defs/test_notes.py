@@ -9,10 +9,10 @@ import dagster as dg
 import pytest
 
 from asr_pipeline.definitions import build_defs
-from asr_pipeline.defs import note_sensor, pauses
-from asr_pipeline.defs.instance import RANGE_END_TAG, RANGE_START_TAG, open_instance
+from asr_pipeline.defs import note_sensor, notes, pauses
+from asr_pipeline.defs.instance import open_instance
 from asr_pipeline.defs.note_sensor import pending_notes
-from asr_pipeline.defs.notes import forget, run_notes_in_process
+from asr_pipeline.defs.notes import forget, run_config, run_notes_in_process
 from asr_pipeline.defs.own_process import PROCESS_TAG
 from asr_pipeline.domain.note import Note, NoteDraft, TranslationStatus
 from asr_pipeline.lane import Lane
@@ -94,7 +94,6 @@ def test_one_run_translates_many_notes_and_tells_each(house: House) -> None:
     assert house.shown(ids[0]) == {"fa": ("done", PERSIAN)}
     (run,) = house.instance.get_runs()
     assert run.status is dg.DagsterRunStatus.SUCCESS
-    assert (run.tags[RANGE_START_TAG], run.tags[RANGE_END_TAG]) == (ids[0], ids[2])
     for note_id in ids:
         (told,) = house.materializations(note_id)
         metadata = {name: value.value for name, value in told.metadata.items()}
@@ -200,6 +199,18 @@ def test_what_a_dead_gateway_had_in_work_is_done_by_the_daemons_run(house: House
 
 @pytest.mark.fault
 @pytest.mark.usefixtures("_no_grace")
+def test_work_of_another_machine_is_left_to_it_for_long(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    note_id = house.asked()
+    house.pipeline.note_work.claim([note_id], "run of an instance elsewhere")
+    assert house.tick() == "No note waits."
+    assert house.shown(note_id)["fa"][0] == "running"
+    monkeypatch.setattr(notes, "LONGEST_FOREIGN_RUN", -notes.LONGEST_FOREIGN_RUN)
+    assert house.launch(house.tick()).is_success
+    assert house.shown(note_id)["fa"][0] == "done"
+
+
+@pytest.mark.fault
+@pytest.mark.usefixtures("_no_grace")
 def test_after_runs_in_vain_the_sensor_pauses(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     note_id = house.asked()
     request = house.tick()
@@ -223,6 +234,24 @@ def test_a_run_that_is_tried_again_takes_over_what_its_dead_parent_had(house: Ho
     house.instance.report_run_failed(parent, "The process that executed this run has ended.")
     house.run(note_id)
     assert house.shown(note_id) == {"fa": ("done", PERSIAN)}
+
+
+def test_a_note_that_is_deleted_before_its_run_stops_no_other(house: House) -> None:
+    deleted, other = house.asked(), house.asked()
+    config = run_config([deleted, other], house.instance)
+    house.pipeline.notes.delete(deleted)
+    forget(house.instance, deleted)
+    assert house.job().execute_in_process(instance=house.instance, run_config={"ops": config}).success
+    assert house.shown(other) == {"fa": ("done", PERSIAN)}
+
+
+def test_a_preview_shows_markup_as_it_was_typed(house: House) -> None:
+    note_id = house.asked("See ![x](http://example.org/x.png) and <b>bold</b> | `code` \u202e turned.")
+    house.run(note_id)
+    (told,) = house.materializations(note_id)
+    preview = str(told.metadata["preview"].value)
+    assert r"See \!\[x\](http://example.org/x.png) and \<b\>bold\</b\> \| \`code\` turned." in preview
+    assert "\u202e" not in preview
 
 
 def test_a_deleted_note_leaves_no_partition(house: House) -> None:

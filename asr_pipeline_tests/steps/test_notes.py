@@ -262,7 +262,7 @@ def test_a_result_is_not_computed_again_where_the_database_is_away(
 def test_what_a_process_died_in_is_done_last_and_alone(house: House) -> None:
     suspect, good = house.asked("Suspect."), house.asked("Good.")
     house.work.claim([suspect], "dead")
-    house.work.release_dead([])
+    house.work.release(["dead"])
     house.run(suspect, good)
     assert house.translator.batches == [["Good."], ["Suspect."]]
     assert house.shown(suspect) == {"fa": ("done", "fa:Suspect.")}

@@ -90,7 +90,8 @@ def test_a_dead_runs_work_is_released_and_a_living_ones_stays(notes: SqlNotes, w
     first, second = asked(notes, "fa"), asked(notes, "fa")
     (orphan,) = work.claim([first], "dead")
     work.claim([second], "alive")
-    assert work.release_dead(["alive"]) == 1
+    assert set(work.at_work()) == {"dead", "alive"}
+    work.release(["dead"])
     assert (statuses(notes, first), statuses(notes, second)) == ({"fa": "pending"}, {"fa": "running"})
     assert not work.save(orphan, "x", VERSION, "dead")  # should it live after all
     assert work.claim([first, second], "next") == []  # a process died in it: alone
@@ -98,24 +99,24 @@ def test_a_dead_runs_work_is_released_and_a_living_ones_stays(notes: SqlNotes, w
     assert suspect is not None
     assert (suspect.note_id, suspect.target) == (first, "fa")
     assert work.claim_suspect([first, second], "next") is None
-    assert work.release_dead(["alive", "next"]) == 0
+    assert set(work.at_work()) == {"alive", "next"}
 
 
 def test_what_kills_again_and_again_fails_and_takes_no_neighbour_with_it(notes: SqlNotes, work: SqlNoteWork) -> None:
     killer, other = asked(notes, "fa"), asked(notes, "fa")
     both = [killer, other]
     assert len(work.claim(both, "run 1")) == 2
-    work.release_dead([])
+    work.release(["run 1"])
     alone = work.claim_suspect(both, "run 2")
     assert alone is not None
     assert alone.note_id == killer
-    work.release_dead([])
+    work.release(["run 2"])
     alone = work.claim_suspect(both, "run 3")
     assert alone is not None
     assert alone.note_id == other  # the less suspect first
     assert work.save(alone, "سلام", VERSION, "run 3")
     assert work.claim_suspect(both, "run 3") is not None
-    work.release_dead([])
+    work.release(["run 3"])
     (shown,) = notes.get(killer).translations
     assert shown.status is TranslationStatus.FAILED
     assert f"died, {MAX_DEATHS} times" in str(shown.reason)
