@@ -6,7 +6,7 @@ from asr_pipeline.defs import schedules
 from asr_pipeline.defs.assets import recording_stages
 from asr_pipeline.defs.jobs import JOBS, executor
 from asr_pipeline.defs.note_sensor import pending_notes
-from asr_pipeline.defs.notes import translate_notes, translate_notes_job
+from asr_pipeline.defs.notes import translate_notes_job, translated_notes
 from asr_pipeline.defs.operations import ledger
 from asr_pipeline.defs.quarantine import quarantine, quarantine_is_empty
 from asr_pipeline.defs.report import nightly_report
@@ -17,7 +17,7 @@ from asr_pipeline.defs.sensors import SENSORS
 def build_defs(**resources: object) -> dg.Definitions:
     """Give the definitions, with resources by name in place of the default ones."""
     return dg.Definitions(
-        assets=[recording_stages, translate_notes, ledger, quarantine, nightly_report],
+        assets=[recording_stages, translated_notes, ledger, quarantine, nightly_report],
         asset_checks=[quarantine_is_empty],
         jobs=[*JOBS, translate_notes_job, schedules.report_job, schedules.clean_originals],
         schedules=schedules.SCHEDULES,

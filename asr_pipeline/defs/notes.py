@@ -28,7 +28,7 @@ from asr_pipeline.wiring.storage import Storage
 GROUP = "notes"
 OWNERS = ["team:speech"]
 ASSET = "note_translations"
-STEP = "translate_notes"
+STEP = "translated_notes"  # no job may have the name of a step
 CODE_VERSION = "1"
 NOTES_PER_RUN = 200
 LONGEST_FOREIGN_RUN = dt.timedelta(hours=1)
@@ -72,7 +72,7 @@ class NotesConfig(dg.Config):
 
 
 @dg.multi_asset(name=STEP, specs=[SPEC], partitions_def=notes, backfill_policy=backfill_policy)
-def translate_notes(
+def translated_notes(
     context: dg.AssetExecutionContext, config: NotesConfig, pipeline: dg.ResourceParam[Pipeline]
 ) -> Iterator[dg.MaterializeResult[None]]:
     """Translate what was asked for of some notes; each result is logged as soon as it is committed."""

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,7 +12,7 @@ import pytest
 from asr_pipeline.api.gateway import Gateway
 from asr_pipeline.domain.note import NoteDraft
 from asr_pipeline.ports import EngineVersion
-from asr_pipeline_tests.api.serving import served, told_error, wait_until
+from asr_pipeline_tests.api.serving import served, told_error, translated, upload, wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.engine]
 
@@ -239,6 +240,18 @@ def test_a_reader_never_sees_an_old_translation_beside_a_new_text(client: httpx.
         pool.submit(write).result()
         for one in watching:
             one.result()
+
+
+def test_notes_and_recordings_are_in_work_at_the_same_time(client: httpx.Client, samples: Path) -> None:
+    first = upload(client, samples / "phrases-3.wav").json()["file_id"]
+    notes = [made(client, f"Our teacher has a fever. There are {number} books.") for number in range(6)]
+    for note in notes:
+        assert ask(client, note).status_code == 202
+    second = upload(client, samples / "phrases-4.wav").json()["file_id"]
+    for note in notes:
+        assert translation(client, note)["status"] == "done"
+    for file_id in (first, second):
+        assert translated(client, file_id)["status"] == "done"
 
 
 def test_the_figures_count_notes_and_recordings(client: httpx.Client, done_id: str) -> None:
