@@ -8,7 +8,6 @@ import logging
 import queue
 import threading
 from collections.abc import Callable, Sequence
-from functools import partial
 
 import dagster as dg
 
@@ -28,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 
 class Lane:
-    """Runs recordings and notes over an open pipeline; notes don't wait for recordings.
+    """Runs recordings and notes over an open pipeline, by turns: Dagster does not stand two runs at once in a process.
 
     Close it before the pipeline. What fails is in the store, with its reason.
     """
@@ -39,9 +38,9 @@ class Lane:
         definitions = build_defs(pipeline=pipeline, progress=progress or NoProgress())
         self._job = definitions.resolve_job_def(process_recordings.name)
         self._note_job = definitions.resolve_job_def(translate_notes_job.name)
+        self._one_run = threading.Lock()
         self._recordings = _Queue("recordings", self._due, self.run, RECORDINGS_PER_RUN)
-        run_notes = partial(run_notes_in_process, self._note_job, instance)
-        self._notes = _Queue("notes", pipeline.note_work.pending, run_notes, NOTES_PER_RUN)
+        self._notes = _Queue("notes", pipeline.note_work.pending, self._run_notes, NOTES_PER_RUN)
 
     def submit(self, recording_id: str) -> None:
         """Have a registered recording run as soon as the lane is free; returns at once."""
@@ -58,8 +57,13 @@ class Lane:
 
     def run(self, recording_ids: Sequence[str]) -> None:
         """Run registered recordings now, in this thread. Raises SetupError and what else stops a whole run."""
-        give_partitions(self._instance, self._pipeline.database, recording_ids)
-        run_in_process(self._job, self._instance, recording_ids, only_missing=True)
+        with self._one_run:
+            give_partitions(self._instance, self._pipeline.database, recording_ids)
+            run_in_process(self._job, self._instance, recording_ids, only_missing=True)
+
+    def _run_notes(self, note_ids: Sequence[str]) -> None:
+        with self._one_run:
+            run_notes_in_process(self._note_job, self._instance, note_ids)
 
     def close(self) -> None:
         """End after the runs that are at work; what still waits is in the store, and the sensors run it."""

@@ -242,7 +242,7 @@ def test_a_reader_never_sees_an_old_translation_beside_a_new_text(client: httpx.
             one.result()
 
 
-def test_notes_and_recordings_are_in_work_at_the_same_time(client: httpx.Client, samples: Path) -> None:
+def test_notes_and_recordings_that_come_together_are_all_done(client: httpx.Client, samples: Path) -> None:
     first = upload(client, samples / "phrases-3.wav").json()["file_id"]
     notes = [made(client, f"Our teacher has a fever. There are {number} books.") for number in range(6)]
     for note in notes:
