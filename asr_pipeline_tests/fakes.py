@@ -128,6 +128,9 @@ class FakeTranslator:
     def version(self, source: str, target: str) -> EngineVersion:
         return EngineVersion("fake", f"{source}-{target}", "1")
 
+    def pairs(self) -> frozenset[tuple[str, str]]:
+        return frozenset({("en", "fa"), ("en", "de")})
+
     def preload(self, source: str, target: str) -> None:
         """Have nothing to load."""
 

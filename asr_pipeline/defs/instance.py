@@ -121,23 +121,30 @@ def run_in_process(
     Recordings that fail are in the store with their reasons; only what stops the whole run is raised.
     Raises KeyboardInterrupt after Ctrl-C: what was committed until then stays.
     """
-    quiet = {"console": {"config": {"log_level": "CRITICAL"}}}
     range_tags, config = partitions_of_run(instance.get_dynamic_partitions(str(recordings.name)), recording_ids)
     as_range = RANGE_START_TAG in range_tags
     if stages is not None and not as_range:  # why not as a selection: `assets.StagesConfig`
         config["stages"] = [stage.value for stage in stages]
-    settings = {**config, "only_missing": only_missing}
+    selection = [dg.AssetKey(stage.value) for stage in stages] if stages is not None and as_range else None
+    all_tags = {**(tags or {}), **range_tags}
+    execute(job, instance, all_tags, {STEP: {"config": {**config, "only_missing": only_missing}}}, selection)
+
+
+def execute(
+    job: dg.JobDefinition,
+    instance: dg.DagsterInstance,
+    tags: Mapping[str, str],
+    config_of_steps: Mapping[str, object],
+    asset_selection: Sequence[dg.AssetKey] | None = None,
+) -> None:
+    """Run a job in this process. A step that ends by naming what failed is no error; what stops the run is raised."""
+    quiet = {"console": {"config": {"log_level": "CRITICAL"}}}
     try:
         job.execute_in_process(
             instance=instance,
-            tags={
-                **(tags or {}),
-                **range_tags,
-                **tags_of_our_runs(),
-                REPOSITORY_TAG: f"__repository__@{LOCATION}",
-            },
-            run_config={"loggers": quiet, "ops": {STEP: {"config": settings}}},
-            asset_selection=[dg.AssetKey(stage.value) for stage in stages] if stages is not None and as_range else None,
+            tags={**tags, **tags_of_our_runs(), REPOSITORY_TAG: f"__repository__@{LOCATION}"},
+            run_config={"loggers": quiet, "ops": config_of_steps},
+            asset_selection=asset_selection,
         )
     except dg.Failure:  # how the step ends where some recordings failed
         return

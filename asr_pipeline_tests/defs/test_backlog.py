@@ -99,7 +99,7 @@ def test_a_run_that_was_never_launched_covers_nothing_for_long(
     "configured", [None, {}, {"ops": None}, {"ops": {"recording_stages": {"config": {"keys": "abc"}}}}, {"ops": []}]
 )
 def test_a_configuration_of_something_else_names_no_keys(configured: object) -> None:
-    assert backlog._configured_keys(configured) == []
+    assert backlog._configured_keys(configured, "recording_stages") == []
 
 
 def test_what_waits_is_in_progress_uncovered_and_small_ones_first(
