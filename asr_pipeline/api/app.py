@@ -3,12 +3,21 @@
 from fastapi import FastAPI
 
 from asr_pipeline import __version__
-from asr_pipeline.api import health, media, page, recordings, translation, upload
+from asr_pipeline.api import health, media, notes, page, recordings, stats, translation, upload
 from asr_pipeline.api.errors import RESPONSES, handle_errors
 from asr_pipeline.api.gateway import Gateway
 from asr_pipeline.api.request_ids import RequestIds
 
-ROUTERS = (upload.router, translation.router, recordings.router, media.router, health.router, page.router)
+ROUTERS = (
+    upload.router,
+    translation.router,
+    recordings.router,
+    media.router,
+    notes.router,
+    stats.router,
+    health.router,
+    page.router,
+)
 
 
 def create_app(gateway: Gateway) -> FastAPI:

@@ -65,5 +65,5 @@ def open_gateway(settings: Settings) -> Iterator[Gateway]:
         close_dead_runs(instance, pipeline.store)
         with Lane(pipeline, instance) as lane, closing(IsolatedProbe(pipeline.tools.decoder)) as probe:
             probe.warm()
-            with resuming(pipeline.store, instance, lane):
+            with resuming(pipeline, instance, lane):
                 yield Gateway(settings, pipeline, instance, lane, SqlIdempotency(pipeline.database), probe)

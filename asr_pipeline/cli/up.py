@@ -2,6 +2,7 @@
 
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -34,25 +35,28 @@ def up(
 
     Example: `asr-pipeline up --port 3001`
     """
-    from asr_pipeline.defs.instance import open_instance  # noqa: PLC0415 - `--help` should not wait for Dagster
+    from asr_pipeline.defs.clock import forget_ticks_of_the_future  # noqa: PLC0415 - `--help` shouldn't wait for Dagster
+    from asr_pipeline.defs.instance import open_instance  # noqa: PLC0415
 
     settings = load_settings()
     layout = Layout(settings.data_dir)
     layout.ensure()
-    with open_instance(layout.dagster_home):
-        pass  # its tables are made here: the processes below would meet each other doing so
-    require_free("up", host, port)
-    output.print(f"Dagster UI: [bold]http://{host}:{port}[/]   (Ctrl-C stops it)", highlight=False)
-    # `dagster dev` warns that `dg dev` supersedes it; that one wants a project of its own, which a wheel is not.
-    command = [sys.executable, "-m", "dagster", "dev", "-w", str(_workspace(layout)), "-h", host, "-p", str(port)]
-    environment = {
-        SENSOR_TIMEOUT: SENSOR_MAX_S,
-        "PYTHONWARNINGS": "ignore:Function `dev_command` is superseded",
-        **os.environ,
-        "DAGSTER_HOME": str(layout.dagster_home),
-        f"{ENVIRONMENT_PREFIX}DATA_DIR": str(settings.data_dir),
-    }
-    raise typer.Exit(keep_running(command, environment, layout.dagster_home, CODE_SERVER))
+    with open_instance(layout.dagster_home) as instance:  # makes its tables, or all processes below would at once
+        mend_clock = partial(forget_ticks_of_the_future, instance)
+        mend_clock()
+        require_free("up", host, port)
+        output.print(f"Dagster UI: [bold]http://{host}:{port}[/]   (Ctrl-C stops it)", highlight=False)
+        # `dagster dev` warns that `dg dev` supersedes it; that one wants a project of its own, which a wheel is not.
+        command = [sys.executable, "-m", "dagster", "dev", "-w", str(_workspace(layout)), "-h", host, "-p", str(port)]
+        environment = {
+            SENSOR_TIMEOUT: SENSOR_MAX_S,
+            "PYTHONWARNINGS": "ignore:Function `dev_command` is superseded",
+            **os.environ,
+            "DAGSTER_HOME": str(layout.dagster_home),
+            f"{ENVIRONMENT_PREFIX}DATA_DIR": str(settings.data_dir),
+        }
+        code = keep_running(command, environment, layout.dagster_home, CODE_SERVER, meanwhile=mend_clock)
+    raise typer.Exit(code)
 
 
 def _workspace(layout: Layout) -> Path:

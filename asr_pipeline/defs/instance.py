@@ -10,11 +10,13 @@ from pathlib import Path
 import dagster as dg
 import yaml  # type: ignore[import-untyped]  # Dagster brings it; to name its errors
 from dagster._core.instance.ref import InstanceRef
+from sqlalchemy.exc import DBAPIError
 
 from asr_pipeline.defs.own_process import tags_of_our_runs
 from asr_pipeline.defs.partitions import recordings
 from asr_pipeline.domain.errors import PipelineError, SettingInvalid
 from asr_pipeline.domain.stage import Stage
+from asr_pipeline.storage.faults import database_errors
 
 # Tags by which a run says that it takes a contiguous range of partitions; Dagster exports no names for them.
 RANGE_START_TAG = "dagster/asset_partition_range_start"
@@ -50,10 +52,18 @@ def open_instance(home: Path, *, capture_output: bool = True) -> Iterator[dg.Dag
 
     `capture_output`: what this process writes while a step runs goes into the step's log, as Dagster would have it. A
     server that does other work meanwhile wants its own output.
+    Raises StoreUnavailable, StorageFull where its database is away or full, also of what is done with it.
     """
     prepare_home(home)
-    with _named(home), _opened(home, capture_output=capture_output) as instance:
+    with _named(home), database_errors(home), _opened(home, capture_output=capture_output) as instance:
         yield instance
+
+
+@contextmanager
+def dagster_errors(instance: dg.DagsterInstance) -> Iterator[None]:
+    """Raise StoreUnavailable, StorageFull where Dagster's database is away, locked or full."""
+    with database_errors(Path(instance.root_directory)):
+        yield
 
 
 def _opened(home: Path, *, capture_output: bool) -> dg.DagsterInstance:
@@ -111,23 +121,30 @@ def run_in_process(
     Recordings that fail are in the store with their reasons; only what stops the whole run is raised.
     Raises KeyboardInterrupt after Ctrl-C: what was committed until then stays.
     """
-    quiet = {"console": {"config": {"log_level": "CRITICAL"}}}
     range_tags, config = partitions_of_run(instance.get_dynamic_partitions(str(recordings.name)), recording_ids)
     as_range = RANGE_START_TAG in range_tags
     if stages is not None and not as_range:  # why not as a selection: `assets.StagesConfig`
         config["stages"] = [stage.value for stage in stages]
-    settings = {**config, "only_missing": only_missing}
+    selection = [dg.AssetKey(stage.value) for stage in stages] if stages is not None and as_range else None
+    all_tags = {**(tags or {}), **range_tags}
+    execute(job, instance, all_tags, {STEP: {"config": {**config, "only_missing": only_missing}}}, selection)
+
+
+def execute(
+    job: dg.JobDefinition,
+    instance: dg.DagsterInstance,
+    tags: Mapping[str, str],
+    config_of_steps: Mapping[str, object],
+    asset_selection: Sequence[dg.AssetKey] | None = None,
+) -> None:
+    """Run a job in this process. A step that ends by naming what failed is no error; what stops the run is raised."""
+    quiet = {"console": {"config": {"log_level": "CRITICAL"}}}
     try:
         job.execute_in_process(
             instance=instance,
-            tags={
-                **(tags or {}),
-                **range_tags,
-                **tags_of_our_runs(),
-                REPOSITORY_TAG: f"__repository__@{LOCATION}",
-            },
-            run_config={"loggers": quiet, "ops": {STEP: {"config": settings}}},
-            asset_selection=[dg.AssetKey(stage.value) for stage in stages] if stages is not None and as_range else None,
+            tags={**tags, **tags_of_our_runs(), REPOSITORY_TAG: f"__repository__@{LOCATION}"},
+            run_config={"loggers": quiet, "ops": config_of_steps},
+            asset_selection=asset_selection,
         )
     except dg.Failure:  # how the step ends where some recordings failed
         return
@@ -148,10 +165,10 @@ def partitions_of_run(known: Sequence[str], wanted: Sequence[str]) -> tuple[dict
 
 
 def _cause(error: BaseException) -> BaseException:
-    """Give our own error from under those that Dagster wraps around it."""
+    """Give our own error, or that of Dagster's database, from under those that Dagster wraps around it."""
     inner: BaseException | None = error
     while inner is not None:
-        if isinstance(inner, PipelineError):
+        if isinstance(inner, (PipelineError, DBAPIError)):
             return inner
         inner = inner.__cause__ or inner.__context__
     return error

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 import dagster as dg
 
 from asr_pipeline.defs.checks import evaluations
+from asr_pipeline.defs.instance import dagster_errors
 from asr_pipeline.defs.metadata import stage_metadata
 from asr_pipeline.domain.errors import PipelineError
 from asr_pipeline.domain.results import RecordingResults
@@ -22,7 +23,10 @@ INPUT_EVENT_TAG_PREFIX = "dagster/input_event_pointer/"
 
 
 class DagsterListener:
-    """Implements `ports.FlowListener`. `told` are the (recording, stage) pairs that crashed runs before have logged."""
+    """Implements `ports.FlowListener`. `told` are the (recording, stage) pairs that crashed runs before have logged.
+
+    Where Dagster's database is away or full, it says so as our own does: the flow tells again.
+    """
 
     def __init__(
         self,
@@ -43,7 +47,7 @@ class DagsterListener:
         """Log the materialization and the checks."""
         recording_id = results.recording.recording_id
         if (recording_id, stage) not in self._told:
-            with _together(self._context):
+            with dagster_errors(self._context.instance), _together(self._context):
                 self._context.log_event(materialization(stage, results))
                 for evaluation in evaluations(stage, results):
                     self._context.log_event(evaluation)
@@ -51,7 +55,8 @@ class DagsterListener:
 
     def recording_failed(self, recording_id: str, stage: Stage, error: PipelineError) -> None:
         """Log the reason; the run names all failures again at its end."""
-        self._context.log.error("%s stopped at %s: %s", recording_id, stage, error)
+        with dagster_errors(self._context.instance):
+            self._context.log.error("%s stopped at %s: %s", recording_id, stage, error)
         self._also.recording_failed(recording_id, stage, error)
 
 

@@ -2,8 +2,7 @@
 
 import datetime as dt
 import itertools
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import dagster as dg
 
@@ -11,6 +10,7 @@ from asr_pipeline.defs.assets import RECORDINGS_PER_RUN
 from asr_pipeline.defs.backlog import covered, run_request, waiting_rows
 from asr_pipeline.defs.dead_runs import close_dead_runs
 from asr_pipeline.defs.jobs import process_recordings
+from asr_pipeline.defs.pauses import ASKED_BY_TAG, pause_after_vain_runs
 from asr_pipeline.domain.errors import TransientFailure
 from asr_pipeline.domain.inbox import (
     STILL_OPEN_WAIT_S,
@@ -23,19 +23,15 @@ from asr_pipeline.steps.ingest import IngestReport
 from asr_pipeline.storage.inbox import Writers, only_one, writers
 from asr_pipeline.storage.text import storable
 from asr_pipeline.wiring.storage import Storage, open_storage
-from asr_pipeline.wiring.taking import Taking, take_files
+from asr_pipeline.wiring.taking import Taking, look_twice
 
-ASKED_BY_TAG = "asr_pipeline/asked_by"
 SIZE_TAG = "asr_pipeline/size"
 PRIORITY_TAG = "dagster/priority"
 # Before backfills and what people start, which have 0. A large run can't be overtaken for good: the next is not asked
 # for while one is queued, and in what waits meanwhile age counts.
 PRIORITIES = {SizeClass.SMALL: "3", SizeClass.MEDIUM: "2", SizeClass.LARGE: "1"}
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 30.0, 1800.0  # after runs that ended without having done their recordings
-RUNS_LOOKED_BACK = 10
 NAMED_IN_FULL = 3
 LANE_GRACE = dt.timedelta(seconds=60)  # small uploads are the gateway's to run; what it left so long, it won't
-ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 QUEUED = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED]
 
 
@@ -52,7 +48,7 @@ def inbox(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReaso
         with open_storage(load_settings()) as storage, only_one(storage.inbox.lock_file) as alone:
             if not alone:
                 return dg.SkipReason("Another process is taking files.")
-            taken = take_files(storage, context.cursor, _is_complete)
+            taken = look_twice(storage, context.cursor, _is_complete)
             close_dead_runs(context.instance, storage.store)
             request, why_not = _next_run(context.instance, storage)
     except TransientFailure as error:
@@ -93,34 +89,14 @@ def _next_run(instance: dg.DagsterInstance, storage: Storage) -> tuple[dg.RunReq
     if queued:
         return None, f"{len(rows)} recordings wait until run {queued[0].run_id[:8]} has left the queue."
     ids = [row.recording_id for row in rows]
-    pause = _pause(instance, ids)
+    pause = pause_after_vain_runs(
+        instance, inbox.name, lambda run: not covered(instance, [run]).isdisjoint(ids), f"{len(ids)} recordings"
+    )
     if pause:
         return None, pause
     size = size_class(max(row.size_bytes for row in rows))
     tags = {ASKED_BY_TAG: inbox.name, SIZE_TAG: size.value, PRIORITY_TAG: PRIORITIES[size]}
     return run_request(instance, ids, tags=tags), ""
-
-
-def _pause(instance: dg.DagsterInstance, ids: Sequence[str]) -> str:
-    """Tell how long to wait where the last runs ended without doing what they were asked for; "" to go on.
-
-    A run that can't begin, for want of a model perhaps, must not be started every few seconds.
-    """
-    filters = dg.RunsFilter(tags={ASKED_BY_TAG: inbox.name}, statuses=ENDED)
-    records = instance.get_run_records(filters, limit=RUNS_LOOKED_BACK)
-    in_vain = list(itertools.takewhile(lambda one: covered(instance, [one.dagster_run]).intersection(ids), records))
-    if not in_vain:
-        return ""
-    last = in_vain[0]
-    ended_s = last.end_time or last.update_timestamp.timestamp()
-    pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** (len(in_vain) - 1))
-    left_s = ended_s + pause_s - time.time()
-    if not 0 < left_s <= pause_s:  # beyond it: the clock was set back
-        return ""
-    return (
-        f"{len(ids)} recordings wait: run {last.dagster_run.run_id[:8]} ended without having done them "
-        f"({len(in_vain)} in a row). The next is started in {left_s:.0f} s; its log says what to change."
-    )
 
 
 def _told(taking: Taking) -> str:

@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import os
+import re
 import signal
 import stat
 import time
@@ -18,6 +19,8 @@ from asr_pipeline.storage.layout import Layout
 from asr_pipeline.storage.moving import NotMovable, free_name, move, remove, stamp_of
 
 HASH_MARK_CHARS = 12
+OWN_DISKS = frozenset({"bcachefs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "jfs", "overlay", "tmpfs", "xfs", "zfs"})
+_OCTAL = re.compile(r"\\([0-7]{3})")  # how the kernel writes spaces in the names of mounts
 LOCK_POLL_S = 0.1
 
 
@@ -190,7 +193,8 @@ class Writers(StrEnum):
 def writers(path: Path) -> Writers:
     """Tell whether another program may have a file open for writing: Linux grants a read lease only where none has.
 
-    Network file systems may not be able to tell: the answer is SOME there; of files of other users it is UNKNOWN.
+    Network file systems may not be able to tell: the answer is SOME or UNKNOWN there; of files of other users it is
+    UNKNOWN. It is NONE on disks of this machine alone: nobody else can write to them.
     """
     try:
         if not path.is_file():
@@ -206,7 +210,22 @@ def writers(path: Path) -> Writers:
         return Writers.SOME if error.errno == errno.EAGAIN else Writers.UNKNOWN
     finally:
         os.close(handle)
-    return Writers.NONE
+    return Writers.NONE if is_on_own_disk(path) else Writers.UNKNOWN
+
+
+def is_on_own_disk(path: Path, mounts: Path = Path("/proc/self/mountinfo")) -> bool:
+    """Tell whether a path lies on a disk or in the memory of this machine, as the list of mounts has it."""
+    real, kind, longest = os.path.realpath(path), "", -1
+    try:
+        lines = mounts.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    except OSError:
+        return False
+    for line in lines:
+        before, _, after = line.partition(" - ")
+        point = _OCTAL.sub(lambda found: chr(int(found[1], 8)), before.split()[4])
+        if len(point) >= longest and (real == point or real.startswith(point.rstrip("/") + "/")):
+            kind, longest = after.split()[0], len(point)  # of two at the same place, the later hides the other
+    return kind in OWN_DISKS
 
 
 @contextmanager

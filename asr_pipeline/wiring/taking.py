@@ -3,13 +3,15 @@
 import itertools
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from asr_pipeline.domain.inbox import FoundFile, in_order, read_cursor, write_cursor
 from asr_pipeline.steps.ingest import IngestReport
+from asr_pipeline.storage.inbox import Writers, writers
 from asr_pipeline.wiring.storage import Storage
 
 FILES_AT_ONCE = 200
+LOOK_AGAIN_S = 0.5
 MOST_S = 30.0  # a tick that is asked for by hand is waited for
 
 
@@ -51,3 +53,14 @@ def take_files(storage: Storage, cursor: str | None, is_complete: Callable[[Foun
         left=len(look.files) - len(pending),
         closed=dict(look.closed),
     )
+
+
+def look_twice(storage: Storage, cursor: str | None, is_complete: Callable[[FoundFile, float], bool]) -> Taking:
+    """Do as `take_files`, and a moment later take what this look saw first and what surely nobody writes to."""
+    first = take_files(storage, cursor, is_complete)
+    if not first.unready or first.report.accepted or first.report.waiting:
+        return first
+    time.sleep(LOOK_AGAIN_S)
+    second = take_files(storage, first.cursor, lambda file, _: writers(file.path) is Writers.NONE)
+    report = IngestReport(second.report.accepted, first.report.refused | second.report.refused, second.report.waiting)
+    return replace(second, report=report, found=second.found + len(first.report.refused))

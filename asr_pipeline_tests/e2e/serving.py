@@ -16,7 +16,10 @@ from typing import IO
 
 import psutil
 
+from asr_pipeline.defs.instance import prepare_home
+
 LONGEST_WAIT_S = 400
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @dataclass
@@ -47,16 +50,19 @@ class Served:
 
 
 @contextmanager
-def served(data_dir: Path, command: str = "up") -> Iterator[Served]:
-    """Start a command, and stop it as Ctrl-C does. After a failure, what it printed is told."""
+def served(data_dir: Path, command: str = "up", *, program: str = "asr_pipeline") -> Iterator[Served]:
+    """Start a command, and stop it as Ctrl-C does. After a failure, what it printed is told.
+
+    `program` is the module to start in place of the product's: one that forces a fault, and is the product otherwise.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     with (
         TemporaryFile("w+") as printed,
         subprocess.Popen(
-            [sys.executable, "-m", "asr_pipeline", command, "--port", str(port)],
-            env=os.environ | {"ASR_PIPELINE_DATA_DIR": str(data_dir)},
+            [sys.executable, "-m", program, command, "--port", str(port)],
+            env=os.environ | {"ASR_PIPELINE_DATA_DIR": str(data_dir), "PYTHONPATH": str(REPOSITORY)},
             stdout=printed,
             stderr=subprocess.STDOUT,
         ) as process,
@@ -70,6 +76,15 @@ def served(data_dir: Path, command: str = "up") -> Iterator[Served]:
             if process.poll() is None:
                 process.send_signal(signal.SIGINT)
                 process.wait(180)
+
+
+def let_dagster_look_often(home: Path) -> None:
+    """Have Dagster look for runs that died every two seconds, not every thirty; everything else is as it comes."""
+    prepare_home(home)
+    settings = home / "dagster.yaml"
+    usual = settings.read_text()
+    assert "poll_interval_seconds: 30" in usual
+    settings.write_text(usual.replace("poll_interval_seconds: 30", "poll_interval_seconds: 2"))
 
 
 def kill(processes: list[psutil.Process]) -> None:
