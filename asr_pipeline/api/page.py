@@ -8,7 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated
 
-from fastapi import APIRouter, Path as PathParameter, Response
+from fastapi import APIRouter, Response
+from fastapi import Path as PathParameter
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from asr_pipeline.api.dependencies import TheGateway

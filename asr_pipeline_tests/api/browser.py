@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_play
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 DESKTOP = {"width": 1200, "height": 860}
 PHONE = {"width": 390, "height": 780}
-LONGEST_WAIT_MS = 8_000  # a shared machine may be slow
+LONGEST_WAIT_MS = 60_000  # a shared machine may be slow
 expect.set_options(timeout=LONGEST_WAIT_MS)
 
 

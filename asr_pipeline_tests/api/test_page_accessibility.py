@@ -1,7 +1,7 @@
 """axe finds no serious fault on any page, in light and dark, on a desk and on a phone; nothing is wider than a phone."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import httpx
 import pytest
@@ -12,6 +12,11 @@ from asr_pipeline_tests.api.browser import DESKTOP, PHONE, opened
 
 pytestmark = [pytest.mark.e2e, pytest.mark.engine]
 FAULTS = {"serious", "critical"}
+LOOKS = {
+    f"{scheme} {device}": {"viewport": viewport, "color_scheme": scheme}
+    for scheme in ("light", "dark")
+    for device, viewport in (("desk", DESKTOP), ("phone", PHONE))
+}
 NOTE = {
     "id": "0123456789abcdef",
     "title": "Garden",
@@ -25,23 +30,17 @@ NOTE = {
 }
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desk", "phone"])
+@pytest.mark.parametrize("look", LOOKS.values(), ids=LOOKS)
 def test_no_page_keeps_anyone_out(
-    browser: Browser,
-    client: httpx.Client,
-    done_id: str,
-    tmp_path: Path,
-    scheme: Literal["light", "dark"],
-    viewport: dict[str, int],
+    browser: Browser, client: httpx.Client, done_id: str, tmp_path: Path, look: dict[str, Any]
 ) -> None:
-    with opened(browser, str(client.base_url), viewport=viewport, color_scheme=scheme) as page:
+    with opened(browser, str(client.base_url), **look) as page:
         for name, show in PAGES.items():
             show(page, done_id)
             page.screenshot(path=tmp_path / f"{name}.png", full_page=True, animations="disabled")
             found = Axe().run(page).response["violations"]
             assert [told(one) for one in found if one["impact"] in FAULTS] == [], name
-            assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"], name
+            assert page.evaluate("document.documentElement.scrollWidth") <= look["viewport"]["width"], name
 
 
 def test_who_wants_calm_sees_nothing_move(browser: Browser, client: httpx.Client, done_id: str) -> None:
@@ -58,7 +57,7 @@ def show_home(page: Page, _: str) -> None:
     expect(page.locator(".recording")).not_to_have_count(0)
 
 
-def show_work(page: Page, done_id: str) -> None:
+def show_work(page: Page, _: str) -> None:
     def in_work(route: Route) -> None:
         listed = route.fetch().json()
         listed["recordings"][0] |= {"status": "translating"}

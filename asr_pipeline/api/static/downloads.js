@@ -5,6 +5,8 @@ import { send } from "./http.js";
 import { currentKey } from "./key.js";
 import { languageName } from "./texts.js";
 
+const FORMATS = ["srt", "vtt", "ttml"];
+
 /** Give links to subtitle files, a line a language. `failed(message)` hears of what can't be fetched. */
 export function downloadLinks(files, failed) {
   const languages = [...new Set(files.map((file) => file.language))];
@@ -15,6 +17,7 @@ export function downloadLinks(files, failed) {
       element("span", {}, name(language)),
       ...files
         .filter((file) => file.language === language)
+        .sort((one, other) => FORMATS.indexOf(one.format) - FORMATS.indexOf(other.format))
         .map((file) => element("a", { href: file.url, download: true, "aria-label": `${name(language)}, ${file.format}`, onclick: (event) => withKey(event, file, failed) }, file.format)),
     ),
   );

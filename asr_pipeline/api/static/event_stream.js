@@ -4,22 +4,20 @@ import { send } from "./http.js";
 
 const AGAIN_AFTER_MS = 1000;
 
-/** Give the events of an address, one after another, until the server has no more. Takes up where a broken stream left off. */
-export async function* events(path, signal) {
+/** Give the events of an address, one after another. A stream that breaks off is taken up again where it left off. */
+export async function* events(path) {
   let lastId = null;
   for (;;) {
     const headers = { Accept: "text/event-stream", ...(lastId === null ? {} : { "Last-Event-ID": lastId }) };
-    const answer = await send(path, { headers, signal });
-    if (answer.status === 204) return;
+    const answer = await send(path, { headers });
+    if (answer.status === 204) return; // all is told
     try {
       for await (const event of parsed(answer.body)) {
         lastId = event.id ?? lastId;
         yield event;
       }
-      return;
     } catch (error) {
-      if (signal.aborted) return;
-      if (!(error instanceof TypeError)) throw error; // a broken connection is a TypeError
+      if (!(error instanceof TypeError)) throw error; // which a broken connection is
     }
     await new Promise((resolve) => setTimeout(resolve, AGAIN_AFTER_MS));
   }

@@ -14,20 +14,25 @@ export class Refused extends Error {
   get isUnknown() {
     return [404, 405, 501].includes(this.status);
   }
+
+  /** Whether the same may go well a little later. */
+  get mayPass() {
+    return this.status === 0 || this.status === 429 || this.status >= 500;
+  }
 }
 
 /** Send a request, and give its answer. Raises Refused for all but 2xx. */
-export async function send(path, { method = "GET", json, headers = {}, signal } = {}) {
+export async function send(path, { method = "GET", json, headers = {} } = {}) {
   for (;;) {
     const sentWith = currentKey();
     const answer = await reach(path, {
       method,
-      signal,
       headers: { ...headers, ...authorization(), ...(json === undefined ? {} : { "Content-Type": "application/json" }) },
       body: json === undefined ? undefined : JSON.stringify(json),
     });
     if (answer.ok) return answer;
-    if (answer.status !== 401 || !(await askForKey(sentWith))) throw refusal(answer.status, await answer.text(), answer.headers.get("Retry-After"));
+    if (answer.status === 401 && (await askForKey(sentWith))) continue;
+    throw refusal(answer.status, await answer.text(), answer.headers.get("Retry-After"));
   }
 }
 
@@ -42,8 +47,7 @@ export function refusal(status, body = "", retryAfter = null) {
 async function reach(path, options) {
   try {
     return await fetch(path, { ...options, cache: "no-store" });
-  } catch (error) {
-    if (error.name === "AbortError") throw error;
+  } catch {
     throw refusal(0);
   }
 }

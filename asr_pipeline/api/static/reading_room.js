@@ -27,13 +27,14 @@ let isOpened = false;
 
 find("language").addEventListener("change", () => transcript.choose(find("language").value));
 window.addEventListener("hashchange", () => goToHash());
+for (const kind of ["click", "keydown"]) document.addEventListener(kind, closeMenus);
 enter();
 
 async function enter() {
   try {
     const recording = await getJson(address);
     show(recording);
-    if (!isAtItsEnd(recording.status)) await follow(address, live, new AbortController().signal);
+    if (!isAtItsEnd(recording.status)) await follow(address, live);
   } catch (error) {
     showTrouble(find("trouble"), error.message);
   }
@@ -47,6 +48,7 @@ const live = {
   },
   translation: (told) => transcript.translate(told.utterance_index, told.language, told.text),
   whole: show,
+  trouble: (text) => showTrouble(find("trouble"), text),
 };
 
 function show(recording) {
@@ -90,6 +92,16 @@ async function openPlayer() {
     goToHash();
   } catch (error) {
     showTrouble(find("trouble"), error.message);
+  }
+}
+
+/** A menu closes where one clicks beside it or presses Escape. */
+function closeMenus(event) {
+  for (const menu of document.querySelectorAll(".menu[open]")) {
+    if (event.key === "Escape") {
+      menu.querySelector("summary").focus();
+      menu.open = false;
+    } else if (event.type === "click" && !menu.contains(event.target)) menu.open = false;
   }
 }
 

@@ -126,7 +126,7 @@ class Row {
       this.#offer(["Cancel", () => this.#leave()]);
       this.#again(this);
     };
-    const mayPass = error.status === 0 || error.status === 401 || error.status >= 500;
+    const mayPass = error.mayPass || error.status === 401;
     this.#offer(...(mayPass ? [["Try again", retry]] : []), ["Dismiss", () => this.element.remove()]);
   }
 
