@@ -1,4 +1,4 @@
-"""A recording's sound, with ranges, its waveform and its subtitles. Sound and subtitles come only where they changed."""
+"""A recording's sound, with ranges, its waveform, its subtitles. Files can be asked for only where they have changed."""
 
 import hashlib
 import os

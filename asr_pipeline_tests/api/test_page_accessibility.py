@@ -1,4 +1,4 @@
-"""axe finds no serious fault on any page, in light and dark, on a desk and on a phone; nothing is wider than a phone."""
+"""axe finds no serious fault on any page, light and dark, on a desk and on a phone; nothing is wider than a phone."""
 
 from pathlib import Path
 from typing import Any

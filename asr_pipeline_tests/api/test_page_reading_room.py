@@ -260,7 +260,7 @@ def test_events_show_each_sentence_as_it_comes(
 
 def test_a_recording_that_failed_says_why(page: Page, done_id: str) -> None:
     def failed(route: Route) -> None:
-        changed = {
+        changed: dict[str, Any] = {
             "status": "failed",
             "reason": "no sound in it",
             "utterances": [],
