@@ -1,4 +1,4 @@
-"""A recording's sound, with ranges, its waveform, its subtitles. Files can be asked for only where they have changed."""
+"""A recording's sound, with ranges, its waveform and its subtitles. Files can be asked for only where they changed."""
 
 import hashlib
 import os

@@ -153,6 +153,9 @@ def test_a_correction_is_kept_and_its_translation_follows(
         page.get_by_role("textbox", name="English sentence").press("Control+Enter")
         expect(page.locator(".side.said p").first).to_have_text("the door in the garden is broken ")
         expect(page.locator(".side.meant p").first).not_to_contain_text("دوربین")
+        expect(
+            page.get_by_role("button", name="Correct the English at 0:00, which was corrected before")
+        ).to_be_focused()
         page.get_by_role("button", name="Correct the Persian at 0:03").click()
         page.get_by_role("textbox", name="Persian sentence").fill("یکشنبه بروید.")
         page.get_by_role("button", name="Keep").click()

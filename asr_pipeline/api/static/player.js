@@ -16,7 +16,9 @@ export class Player {
   #duration_s = 0;
   #followers;
 
-  /** `followers`: `at(seconds)` and `neighbour(seconds, step)`, which gives the time of the next word. */
+  /**
+   * `followers`: `at(seconds)`; `neighbour(seconds, step)`, which gives the time of the next word; `trouble(text)`.
+   */
   constructor(followers) {
     this.#followers = followers;
     const button = find("play");
@@ -27,15 +29,12 @@ export class Player {
         if (kind === "play") this.#run();
       });
     }
+    this.#audio.addEventListener("error", () => followers.trouble("The sound can't be played."));
     for (const kind of ["timeupdate", "seeked"]) this.#audio.addEventListener(kind, () => this.#tell());
     find("speed").addEventListener("change", () => {
       this.#audio.playbackRate = Number(find("speed").value);
     });
     document.addEventListener("keydown", (event) => this.#pressed(event));
-  }
-
-  get isPlaying() {
-    return !this.#audio.paused;
   }
 
   /** Fetch a recording's sound and outline. */
@@ -52,12 +51,18 @@ export class Player {
   jump(time_s, isToPlay = false) {
     this.#audio.currentTime = Math.min(Math.max(0, time_s), this.#duration_s);
     this.#tell();
-    if (isToPlay) this.#audio.play();
+    if (isToPlay) this.#play();
   }
 
   toggle() {
-    if (this.#audio.paused) this.#audio.play();
+    if (this.#audio.paused) this.#play();
     else this.#audio.pause();
+  }
+
+  #play() {
+    this.#audio.play().catch((error) => {
+      if (error.name !== "AbortError") this.#followers.trouble("The sound can't be played."); // it was paused at once
+    });
   }
 
   #run() {

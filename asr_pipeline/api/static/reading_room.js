@@ -22,7 +22,7 @@ const transcript = new Transcript(find("utterances"), {
   lowConfidence: Number(find("room").dataset.lowConfidence),
   actions: { jump: (time_s, isToPlay) => player.jump(time_s, isToPlay), correct },
 });
-const player = new Player({ at: heard, neighbour: (time_s, step) => transcript.neighbour(time_s, step) });
+const player = new Player({ at: heard, neighbour: (time_s, step) => transcript.neighbour(time_s, step), trouble: (text) => showTrouble(find("trouble"), text) });
 let isOpened = false;
 
 find("language").addEventListener("change", () => transcript.choose(find("language").value));

@@ -94,7 +94,7 @@ export class Transcript {
     const before = this.#rows.get(utterance.index);
     if (before && (before.known === known(utterance) || before.element.querySelector("form"))) return;
     const row = this.#row(utterance);
-    if (before) before.element.replaceWith(row);
+    if (before) replaceKeepingFocus(before.element, row);
     else this.#list.insertBefore(row, this.#firstAfter(utterance.start_s));
     this.#rows.set(utterance.index, { element: row, utterance, known: known(utterance) });
   }
@@ -148,6 +148,13 @@ export class Transcript {
 }
 
 const known = (utterance) => JSON.stringify([utterance.start_s, utterance.words, utterance.translations, utterance.corrected]);
+
+/** Put a row in another's place; who stood on one of its buttons stands on the same one of the new row. */
+function replaceKeepingFocus(before, row) {
+  const place = [...before.querySelectorAll("button")].indexOf(document.activeElement);
+  before.replaceWith(row);
+  if (place >= 0) row.querySelectorAll("button")[place]?.focus();
+}
 
 /** Give the place of the last word that begins before or at a time; -1 where there is none. */
 function lastBefore(words, time_s) {
