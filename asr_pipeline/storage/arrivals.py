@@ -46,13 +46,6 @@ class SqlArrivals:
         """Give the arrivals that ended so, in the order in which they came."""
         return self._select(arrivals.c.outcome == outcome.value)
 
-    def count_by_outcome(self) -> Mapping[Outcome, int]:
-        """Count arrivals; every outcome is present."""
-        query = sa.select(arrivals.c.outcome, sa.func.count()).group_by(arrivals.c.outcome)
-        with reading(self._engine) as connection:
-            counts = {Outcome(outcome): count for outcome, count in connection.execute(query)}
-        return {outcome: counts.get(outcome, 0) for outcome in Outcome}
-
     def _select(self, condition: "sa.ColumnElement[bool]") -> list[Arrival]:
         with reading(self._engine) as connection:
             rows = connection.execute(sa.select(arrivals).where(condition).order_by(arrivals.c.number))

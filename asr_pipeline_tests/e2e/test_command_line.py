@@ -77,11 +77,25 @@ def test_show_gives_words_subtitles_and_errors(processed: tuple[Path, subprocess
     first = next(row["recording_id"] for row in rows if row["name"] == "first talk.wav")
     document = printed_json(asr_pipeline("show", first, "--json", data_dir=data_dir))
     assert document["utterances"][0]["words"][0]["text"] == "the"
+    assert document["also_came_as"] == []
     subtitles = asr_pipeline("show", first, "-f", "srt", data_dir=data_dir)
     assert "-->" in subtitles.stdout
     unknown = asr_pipeline("show", "nobody-000000000000", data_dir=data_dir)
     assert unknown.returncode == 1
     assert "asr-pipeline list" in unknown.stderr
+
+
+def test_show_names_the_other_files_of_the_same_bytes(
+    processed: tuple[Path, subprocess.CompletedProcess[str]], talks: Path
+) -> None:
+    data_dir, _ = processed
+    rows = printed_json(asr_pipeline("list", "--state", "done", "--json", data_dir=data_dir))
+    twice = next(row["recording_id"] for row in rows if row["name"] != "first talk.wav")
+    names = {str(talks / "the same again.wav"), str(talks / "sub" / "مصاحبه [final].wav")}
+    (other,) = printed_json(asr_pipeline("show", twice, "--json", data_dir=data_dir))["also_came_as"]
+    assert other in names
+    assert f"Also came as {other}" in asr_pipeline("show", twice, data_dir=data_dir).stdout
+    assert "Also came" not in asr_pipeline("show", twice, "-f", "srt", data_dir=data_dir).stdout
 
 
 def test_what_is_done_is_given_at_once_and_files_are_written(

@@ -28,7 +28,7 @@ from asr_pipeline.storage.quarantine import QuarantineFolder, refused_id
 from asr_pipeline.storage.records import SqlRecordStore
 from asr_pipeline.storage.tables import recordings
 from asr_pipeline.wiring.storage import Storage
-from asr_pipeline_tests.storage.samples import RUN
+from asr_pipeline_tests.storage.samples import RUN, outcomes
 
 pytestmark = pytest.mark.database
 BYTES = b"RIFF" + bytes(range(256)) * 10
@@ -90,7 +90,7 @@ def is_taken_once(storage: Storage, name: str, content: bytes = BYTES) -> bool:
         and original.read_bytes() == archived.read_bytes() == content
         and arrival.path == str(storage.inbox.folder / name)
         and archived == storage.layout.archive / name
-        and storage.arrivals.count_by_outcome()[Outcome.ACCEPTED] == 1
+        and len(storage.arrivals.with_outcome(Outcome.ACCEPTED)) == 1
     )
 
 
@@ -185,7 +185,7 @@ def test_a_crash_while_refusing_is_healed(storage: Storage, monkeypatch: pytest.
     file = storage.quarantine.file_of(reason.entry_id)
     assert file is not None
     assert len(files_below(storage.quarantine.folder)) == 2
-    assert storage.arrivals.count_by_outcome() == {Outcome.ACCEPTED: 0, Outcome.REFUSED: 1, Outcome.DROPPED: 0}
+    assert outcomes(storage.arrivals) == {Outcome.ACCEPTED: 0, Outcome.REFUSED: 1, Outcome.DROPPED: 0}
     assert files_below(storage.layout.originals) == []
 
 
@@ -318,7 +318,7 @@ def test_what_can_not_be_taken_goes_to_quarantine_with_its_reason(storage: Stora
     assert pipe is not None
     assert stat.S_ISFIFO(pipe.lstat().st_mode)
     assert tick(storage) == IngestReport()
-    assert storage.arrivals.count_by_outcome() == {Outcome.ACCEPTED: 1, Outcome.REFUSED: 5, Outcome.DROPPED: 0}
+    assert outcomes(storage.arrivals) == {Outcome.ACCEPTED: 1, Outcome.REFUSED: 5, Outcome.DROPPED: 0}
 
 
 @pytest.mark.fault
@@ -348,7 +348,7 @@ def test_a_file_that_changes_or_goes_meanwhile_is_left_for_later(storage: Storag
     gone.unlink()
     report = storage.ingest.take(files, most_s=600)
     assert sorted(report.waiting) == ["a.wav", "gone.wav"]
-    assert sum(storage.arrivals.count_by_outcome().values()) == 0
+    assert sum(outcomes(storage.arrivals).values()) == 0
     assert list(tick(storage).accepted) == ["a.wav"]
     assert is_taken_once(storage, "a.wav")
 
@@ -445,7 +445,7 @@ def test_a_refused_file_is_taken_again_once_the_cause_is_mended(storage: Storage
     assert (storage.layout.archive / "sub" / "large.wav").is_file()
     (again,) = storage.arrivals.of_recording(recording.recording_id)
     assert again.path == str(path)
-    assert storage.arrivals.count_by_outcome() == {Outcome.ACCEPTED: 1, Outcome.REFUSED: 0, Outcome.DROPPED: 0}
+    assert outcomes(storage.arrivals) == {Outcome.ACCEPTED: 1, Outcome.REFUSED: 0, Outcome.DROPPED: 0}
 
 
 def test_a_refused_file_that_is_given_up_is_counted_as_dropped(storage: Storage) -> None:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from asr_pipeline.domain.arrival import Arrival, Outcome, Way
 from asr_pipeline.storage.arrivals import SqlArrivals
 from asr_pipeline.storage.records import SqlRecordStore
-from asr_pipeline_tests.storage.samples import recording
+from asr_pipeline_tests.storage.samples import outcomes, recording
 
 pytestmark = pytest.mark.database
 LONG_PATH = "/inbox/" + "/".join(["ü" * 100] * 20) + "/caf\udce9 سلام\n'.wav"
@@ -23,7 +23,7 @@ def test_the_same_file_unchanged_is_one_arrival(database: sa.Engine) -> None:
     ledger = SqlArrivals(database)
     ledger.note([REFUSED])
     ledger.note([REFUSED, replace(REFUSED, mtime_ns=1)])
-    assert ledger.count_by_outcome() == {Outcome.ACCEPTED: 0, Outcome.REFUSED: 2, Outcome.DROPPED: 0}
+    assert outcomes(ledger) == {Outcome.ACCEPTED: 0, Outcome.REFUSED: 2, Outcome.DROPPED: 0}
     look = (REFUSED.path, REFUSED.size_bytes, REFUSED.mtime_ns)
     assert ledger.known([look, (REFUSED.path, 6, 1)]) == {look: REFUSED}
 
