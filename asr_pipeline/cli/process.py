@@ -10,7 +10,8 @@ import typer
 
 from asr_pipeline.cli.console import output, progress_bar, write_json
 from asr_pipeline.cli.running import BarListener, Outcome, report_failures
-from asr_pipeline.domain.errors import PipelineError, SetupError
+from asr_pipeline.domain.arrival import Way
+from asr_pipeline.domain.errors import PermanentFailure, PipelineError, SetupError
 from asr_pipeline.domain.recording import RecordingState
 from asr_pipeline.settings import load_settings
 from asr_pipeline.storage.searching import audio_files
@@ -94,7 +95,10 @@ def process_files(pipeline: "Pipeline", files: Sequence[Path], *, again: bool) -
 
 
 def _register(pipeline: "Pipeline", files: Sequence[Path], outcome: Outcome, bar: "Progress") -> dict[str, str]:
-    """Store and register files; give the names they were called by, by recording. Failures go to the outcome."""
+    """Store and register files; give the names they were called by, by recording. Failures go to the outcome.
+
+    The ledger knows of a file that can't be taken, and the file stays where it is.
+    """
     names: dict[str, str] = {}
     task = bar.add_task("Registering", total=len(files))
     for file in files:
@@ -103,6 +107,8 @@ def _register(pipeline: "Pipeline", files: Sequence[Path], outcome: Outcome, bar
         except PipelineError as error:
             if isinstance(error, SetupError):
                 raise
+            if isinstance(error, PermanentFailure):
+                pipeline.note_refused(file, Way.PROCESS, error)
             outcome.failed.append((str(file), str(error)))
         bar.advance(task)
     bar.remove_task(task)

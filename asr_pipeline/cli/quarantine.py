@@ -13,7 +13,7 @@ from rich.table import Table
 
 from asr_pipeline.cli.console import errors, output, progress_bar, write_json
 from asr_pipeline.cli.running import BarListener
-from asr_pipeline.domain.arrival import Arrival, Outcome
+from asr_pipeline.domain.arrival import STAYING, Arrival, Outcome
 from asr_pipeline.domain.errors import PermanentFailure, PipelineError, SetupError, StoreUnavailable
 from asr_pipeline.domain.inbox import FoundFile
 from asr_pipeline.domain.recording import RecordingState
@@ -156,7 +156,8 @@ def _lying(storage: "Storage", reason: "Reason", arrival: Arrival) -> FoundFile:
     path = storage.quarantine.file_of(reason.entry_id) or Path(arrival.path)
     name = Path(arrival.path)
     name = name.relative_to(inbox) if name.is_relative_to(inbox) else Path(name.name)
-    if not os.path.lexists(path):  # reading it says so
+    is_others = arrival.way in STAYING and path == Path(arrival.path)  # links there may lead anywhere
+    if is_others or not os.path.lexists(path):  # reading it says so
         return FoundFile(path, str(name), arrival.size_bytes, arrival.mtime_ns, 0.0)
     return storage.inbox.found(path, str(name))
 

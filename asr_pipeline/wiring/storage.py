@@ -1,5 +1,6 @@
 """Settings -> files and database: what looking after recordings needs, without engines or models."""
 
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -7,7 +8,8 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from asr_pipeline.domain.arrival import Outcome
+from asr_pipeline.domain.arrival import Arrival, Outcome, Way
+from asr_pipeline.domain.errors import PermanentFailure
 from asr_pipeline.domain.recording import Recording, RecordingState
 from asr_pipeline.settings import Settings
 from asr_pipeline.steps.ingest import Ingest
@@ -73,6 +75,16 @@ class Storage:
                 == (reason.path, reason.size_bytes, reason.mtime_ns)
             )
         self.quarantine.remove(reason.entry_id)
+
+    def note_refused(self, file: Path, way: Way, error: PermanentFailure) -> None:
+        """Note a file that can't be taken and stays where it is. What is no file, or none any more, is no arrival."""
+        try:
+            there = file.stat()
+        except (OSError, ValueError):  # ValueError: a NUL in the path
+            return
+        if stat.S_ISREG(there.st_mode):
+            look = str(file.absolute()), there.st_size, there.st_mtime_ns
+            self.arrivals.note([Arrival(*look, way, Outcome.REFUSED, reason=str(error))])
 
     def _store_verified(self, file: Path, name: str) -> Recording:
         known = self.store.find_by_sha256

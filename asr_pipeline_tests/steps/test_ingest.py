@@ -14,7 +14,15 @@ import pytest
 import sqlalchemy as sa
 
 from asr_pipeline.domain.arrival import Arrival, Outcome, Way
-from asr_pipeline.domain.errors import EngineFailed, PermanentFailure, StorageFull, StoreUnavailable, TransientFailure
+from asr_pipeline.domain.errors import (
+    EngineFailed,
+    PermanentFailure,
+    StorageFull,
+    StoreUnavailable,
+    TransientFailure,
+    UnreadableAudio,
+)
+from asr_pipeline.domain.inbox import FoundFile
 from asr_pipeline.domain.recording import Recording, RecordingState
 from asr_pipeline.domain.stage import Stage
 from asr_pipeline.settings import load_settings
@@ -446,6 +454,29 @@ def test_a_refused_file_is_taken_again_once_the_cause_is_mended(storage: Storage
     (again,) = storage.arrivals.of_recording(recording.recording_id)
     assert again.path == str(path)
     assert outcomes(storage.arrivals) == {Outcome.ACCEPTED: 1, Outcome.REFUSED: 0, Outcome.DROPPED: 0}
+
+
+@pytest.mark.parametrize("after", ["archive", "delete"])
+def test_a_refused_file_of_another_folder_stays_there(
+    make_intake: Callable[[str], Storage], tmp_path: Path, after: str
+) -> None:
+    storage = make_intake(after)
+    path = tmp_path / "talk.wav"
+    path.touch()
+    error = UnreadableAudio(str(path), expected="audio", found="an empty file", remedy="Copy it again.")
+    for nothing in (tmp_path, tmp_path / "gone.wav", Path("a\0b"), Path("/dev/null")):
+        storage.note_refused(nothing, Way.PROCESS, error)
+    storage.note_refused(path, Way.PROCESS, error)
+    (arrival,) = storage.arrivals.with_outcome(Outcome.REFUSED)
+    (reason,) = storage.quarantined()
+    assert (reason.path, reason.message, reason.file) == (str(path), str(error), None)
+    assert dt.datetime.fromisoformat(reason.when) <= dt.datetime.now(dt.UTC)
+    path.write_bytes(BYTES)
+    there = FoundFile(path, path.name, arrival.size_bytes, arrival.mtime_ns, 0.0)
+    recording = storage.ingest.retry(there, arrival)
+    assert [one.path for one in storage.arrivals.of_recording(recording.recording_id)] == [str(path)]
+    assert path.read_bytes() == BYTES
+    assert storage.quarantined() == []
 
 
 def test_a_refused_file_that_is_given_up_is_counted_as_dropped(storage: Storage) -> None:
