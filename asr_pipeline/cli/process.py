@@ -73,7 +73,7 @@ def process(
 def process_files(pipeline: "Pipeline", files: Sequence[Path], *, again: bool) -> Outcome:
     """Register files and run what is not done yet through Dagster, showing progress."""
     from asr_pipeline.definitions import build_defs  # noqa: PLC0415
-    from asr_pipeline.defs.dead_runs import close_dead_runs  # noqa: PLC0415
+    from asr_pipeline.defs.dead_runs import close_dead_runs, tell_interrupted  # noqa: PLC0415
     from asr_pipeline.defs.instance import open_instance, run_in_process  # noqa: PLC0415
     from asr_pipeline.defs.retirement import give_partitions  # noqa: PLC0415
 
@@ -88,7 +88,11 @@ def process_files(pipeline: "Pipeline", files: Sequence[Path], *, again: bool) -
             give_partitions(instance, pipeline.database, todo)
             listener = BarListener(bar, len(todo))
             job = build_defs(progress=listener).resolve_job_def("process_recordings")
-            run_in_process(job, instance, todo, only_missing=not again)
+            try:
+                run_in_process(job, instance, todo, only_missing=not again)
+            except KeyboardInterrupt:
+                tell_interrupted(instance, pipeline.store)
+                raise
         outcome.add(pipeline.store.rows(list(names)), names)
     outcome.elapsed_s = time.perf_counter() - started
     return outcome

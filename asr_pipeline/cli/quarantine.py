@@ -179,6 +179,7 @@ def _alone(storage: "Storage") -> Iterator[None]:
 def _run(storage: "Storage", recording_ids: Sequence[str], *, begun: Callable[[], None]) -> None:
     """Run recordings through Dagster in this process, those that are done already left out."""
     from asr_pipeline.definitions import build_defs  # noqa: PLC0415 - takes a second
+    from asr_pipeline.defs.dead_runs import tell_interrupted  # noqa: PLC0415
     from asr_pipeline.defs.instance import add_partitions, open_instance, run_in_process  # noqa: PLC0415
 
     rows = storage.store.rows(recording_ids)
@@ -188,7 +189,12 @@ def _run(storage: "Storage", recording_ids: Sequence[str], *, begun: Callable[[]
     with open_instance(storage.layout.dagster_home) as instance, progress_bar() as bar:
         add_partitions(instance, todo)
         listener = _BeginningListener(BarListener(bar, len(todo)), begun)
-        run_in_process(build_defs(progress=listener).resolve_job_def("process_recordings"), instance, todo)
+        job = build_defs(progress=listener).resolve_job_def("process_recordings")
+        try:
+            run_in_process(job, instance, todo)
+        except KeyboardInterrupt:
+            tell_interrupted(instance, storage.store)
+            raise
 
 
 class _BeginningListener:

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.resources import files
@@ -78,8 +79,9 @@ def run_in_process(
 
     `stages` are those of the job's to do, all if None. `only_missing`: what is done by the time its turn comes stays.
     Recordings that fail are in the store with their reasons; only what stops the whole run is raised.
-    Raises KeyboardInterrupt after Ctrl-C: what was committed until then stays.
+    Raises KeyboardInterrupt after Ctrl-C: what was committed until then stays, and the run is shown as canceled.
     """
+    run_id = str(uuid.uuid4())
     quiet = {"console": {"config": {"log_level": "CRITICAL"}}}
     tags, config = partitions_of_run(instance.get_dynamic_partitions(str(recordings.name)), recording_ids)
     as_range = RANGE_START_TAG in tags
@@ -89,6 +91,7 @@ def run_in_process(
     try:
         job.execute_in_process(
             instance=instance,
+            run_id=run_id,
             tags={
                 **tags,
                 **tags_of_our_runs(),
@@ -99,10 +102,18 @@ def run_in_process(
         )
     except dg.Failure:  # how the step ends where some recordings failed
         return
-    except dg.DagsterExecutionInterruptedError as error:  # what Dagster makes of Ctrl-C
+    except (dg.DagsterExecutionInterruptedError, KeyboardInterrupt) as error:  # Dagster makes one of the other
+        _close_interrupted(instance, run_id)
         raise KeyboardInterrupt from error
     except dg.DagsterError as error:
         raise _cause(error) from error
+
+
+def _close_interrupted(instance: dg.DagsterInstance, run_id: str) -> None:
+    """Close a run as canceled where Ctrl-C met it before or after its step, which would have seen to it."""
+    run = instance.get_run_by_id(run_id)
+    if run is not None and run.status is not dg.DagsterRunStatus.CANCELED:
+        instance.report_run_canceled(run, message="Ctrl-C: the run has ended.")
 
 
 def partitions_of_run(known: Sequence[str], wanted: Sequence[str]) -> tuple[dict[str, str], dict[str, list[str]]]:
