@@ -20,6 +20,7 @@ from asr_pipeline.storage.inbox import InboxFolder
 from asr_pipeline.storage.layout import Layout
 from asr_pipeline.storage.quarantine import QuarantineFolder, Reason, refusal, standing
 from asr_pipeline.storage.records import SqlRecordStore
+from asr_pipeline.storage.references import SqlReferences
 from asr_pipeline.storage.verified import store_verified
 from asr_pipeline.storage.verify import Progress, Verification, verify
 from asr_pipeline.storage.verify_files import FileChecks
@@ -47,6 +48,11 @@ class Storage:
     def ingest(self) -> Ingest:
         """What takes files from the inbox."""
         return Ingest(self._store_verified, self.store, self.arrivals, self.inbox, self.quarantine)
+
+    @property
+    def references(self) -> SqlReferences:
+        """What was really said in recordings."""
+        return SqlReferences(self.database)
 
     def quarantined(self) -> list[Reason]:
         """Give all refused files and quarantined recordings, oldest first; makes the folder agree with SQL."""
