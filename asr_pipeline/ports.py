@@ -40,6 +40,10 @@ class AudioDecoder(Protocol):
         """
         ...
 
+    def probe(self, source: Path) -> None:
+        """Decode the beginning of `source`. Raises UnreadableAudio where no sound comes, LimitExceeded."""
+        ...
+
 
 class VoiceDetector(Protocol):
     """Finds speech between pauses."""

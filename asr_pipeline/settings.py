@@ -132,6 +132,20 @@ class Settings(BaseSettings):
         description="Originals of recordings that are done are removed after this many days; kept for good if not set.",
     )
 
+    # Gateway
+    upload_max_bytes: int = Field(default=2 * 2**30, gt=0, description="Larger uploads are refused.")
+    lane_max_bytes: int = Field(
+        default=16 * 2**20,
+        ge=0,
+        description="Uploads, and what `watch` finds, up to this are run at once; larger ones are left to the daemon's "
+        "runs, where there is a daemon.",
+    )
+    queue_max: int = Field(
+        default=1000,
+        ge=1,
+        description="Where more recordings of the inbox and of uploads wait, uploads are put off (503).",
+    )
+
     # Faults
     attempts: int = Field(
         default=3, ge=1, le=20, description="Times that a stage is tried when failures are transient."

@@ -58,6 +58,9 @@ class FakeDecoder:
     fault: Fault = no_fault
     decoded: list[str] = field(default_factory=list)
 
+    def probe(self, source: Path) -> None:
+        self.fault(source.name)
+
     def decode(self, source: Path, destination: Path) -> AudioInfo:
         self.fault(source.name)
         self.decoded.append(source.name)
@@ -276,6 +279,9 @@ class FakeStore:
             return RecordingState.QUARANTINED if permanent else RecordingState.FAILED
         return RecordingState.DONE if len(self.results[recording_id]) == len(Stage) else RecordingState.IN_PROGRESS
 
+    def _failed_stage(self, recording_id: str) -> Stage | None:
+        return self.failures[recording_id][0] if recording_id in self.failures else None
+
     def count_by_state(self) -> Mapping[RecordingState, int]:
         counts = Counter(self._state(one) for one in self.recordings)
         return {state: counts[state] for state in RecordingState}
@@ -285,7 +291,7 @@ class FakeStore:
     ) -> list[RecordingRow]:
         wanted = self.recordings if recording_ids is None else recording_ids
         rows = [
-            RecordingRow(self.recordings[one], self._state(one), None, None, None, None, None)
+            RecordingRow(self.recordings[one], self._state(one), self._failed_stage(one), None, None, None, None)
             for one in wanted
             if one in self.recordings
         ]

@@ -25,9 +25,11 @@ from asr_pipeline.cli import (
     report,
     results,
     retire,
+    serve,
     settings,
     up,
     verify,
+    watch,
 )
 from asr_pipeline.cli.console import errors
 from asr_pipeline.domain.errors import PipelineError
@@ -44,7 +46,9 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 app.command("up")(up.up)
+app.command("serve")(serve.serve)
 app.command("process")(process.process)
+app.command("watch")(watch.watch)
 app.command("import")(importing.import_archive)
 app.command("backfill")(backfill.backfill)
 app.command("retire")(retire.retire)

@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import dagster as dg
 
@@ -52,15 +52,15 @@ def waiting(
     `ways`: only those that came so. The runs are asked before the store: what one of them finishes in between is done
     then, and not asked for again.
     """
-    return [one.recording_id for one in waiting_rows(store, instance, limit, ways)]
+    return [one.recording_id for one in waiting_rows(instance, limit, lambda: store.unprocessed(ways))]
 
 
 def waiting_rows(
-    store: SqlRecordStore, instance: dg.DagsterInstance, limit: int, ways: Iterable[Way] | None = None
+    instance: dg.DagsterInstance, limit: int, in_progress: Callable[[], list[Unprocessed]]
 ) -> list[Unprocessed]:
-    """Give what `waiting` does, with sizes."""
+    """Give what `waiting` does, with sizes, of what a store gives as in progress."""
     busy = unfinished(instance)
-    rows = [row for row in store.unprocessed(ways) if row.recording_id not in busy]
+    rows = [row for row in in_progress() if row.recording_id not in busy]
     now_s = max((row.registered_at.timestamp() for row in rows), default=0.0)  # any moment orders them alike
     rows.sort(key=lambda row: -score(row.size_bytes, now_s - row.registered_at.timestamp()))
     return rows[:limit]
@@ -95,7 +95,7 @@ def run_request(
 
 
 def _abandoned(record: dg.RunRecord) -> bool:
-    age_s = time.time() - record.create_timestamp.timestamp()
+    age_s = abs(time.time() - record.create_timestamp.timestamp())  # of the future: from before the clock was set back
     never_started = record.dagster_run.status is dg.DagsterRunStatus.NOT_STARTED and age_s > NEVER_STARTED_AFTER_S
     return never_started or process_is_gone(record.dagster_run)
 

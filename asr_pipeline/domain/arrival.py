@@ -30,6 +30,7 @@ STAYING = frozenset({Way.PROCESS, Way.IMPORT})
 class Arrival:
     """A file as it was when it was taken. `path` is where it lay; `recording_id` is set where it was accepted.
 
+    An upload lay nowhere: its path is `upload/NAME`, its time of change is when it came.
     `arrived_at` is known of what the ledger holds.
     """
 

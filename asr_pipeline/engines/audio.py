@@ -7,10 +7,10 @@ that hold their own sound are allowed: no playlist, no list of other files, no d
 import logging
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, NoReturn
+from typing import BinaryIO, NoReturn, TypeVar
 
 import av
 import numpy as np
@@ -46,6 +46,7 @@ SCALES = {"s16": 2.0**15, "s32": 2.0**31, "s64": 2.0**63, "flt": 1.0, "dbl": 1.0
 FULL_SCALES = {"pcm_u8": 127 / 128, "pcm_alaw": 32_256 / 32_768, "pcm_mulaw": 32_124 / 32_768}
 
 _log = logging.getLogger(__name__)
+_Result = TypeVar("_Result")
 _Block = npt.NDArray[np.float32]  # (channels, samples), as fractions of full scale
 
 
@@ -63,6 +64,14 @@ class FFmpegDecoder:
         Levels are of the source's samples, the waveform is of the canonical ones. Raises UnreadableAudio,
         LimitExceeded, or StorageFull; nothing is left at `destination` then.
         """
+        return self._opened(source, lambda opened: self._convert(opened, destination))
+
+    def probe(self, source: Path) -> None:
+        """Decode the first frame of `source`. Raises UnreadableAudio where there is none, LimitExceeded."""
+        self._opened(source, _require_sound)
+
+    def _opened(self, source: Path, use: "Callable[[_Source], _Result]") -> _Result:
+        """Open a source for `use`, whose errors are told apart: the file's, or the disk's."""
         with _open_regular(source) as file:
             size_bytes = os.fstat(file.fileno()).st_size
             self._check_size(source, size_bytes)
@@ -70,7 +79,7 @@ class FFmpegDecoder:
             file.seek(0)
             try:
                 with av.open(file, mode="r", options=options, metadata_errors="replace", buffer_size=2**17) as opened:
-                    return self._convert(_Source(source, file, opened), destination)
+                    return use(_Source(source, file, opened))
             except av.FFmpegError as error:
                 _unreadable(source, f"{error.strerror or error}")
             except OSError as error:  # the disk's fault, not the file's
@@ -185,6 +194,11 @@ class _Source:
             return float(self.stream.duration * self.stream.time_base)
         alone = len(self.container.streams) == 1  # else it may be the length of the picture
         return self.container.duration / av.time_base if alone and self.container.duration else None
+
+
+def _require_sound(opened: _Source) -> None:
+    if next(opened.frames(), None) is None:
+        opened.check_nothing_lost(0.0)
 
 
 def _open_regular(source: Path) -> BinaryIO:

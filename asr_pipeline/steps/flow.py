@@ -98,7 +98,7 @@ class Flow:
             recording = await self._patiently(partial(self._tools.store.recording, recording_id))
             claim = await self._claim(recording, place)
         except KeyError:
-            self._tell_failure(recording_id, Stage.RAW_AUDIO, _not_registered(recording_id))
+            await self._tell_failure(recording_id, Stage.RAW_AUDIO, _not_registered(recording_id))
         except TransientFailure as error:
             await self._fail(recording_id, Stage.RAW_AUDIO, error)
         else:
@@ -155,20 +155,22 @@ class Flow:
         commits, before = store.last_commits([recording_id])[recording_id], self._commits_before[recording_id]
         work.there = {stage for stage, commit in commits.items() if before.get(stage) != commit}
         work.there |= {stage for stage in Stage if (recording_id, stage) in self._committed}
-        if self._only_missing and store.rows([recording_id])[0].state is RecordingState.DONE:
+        (row,) = store.rows([recording_id])
+        if self._only_missing and row.state is RecordingState.DONE:
             work.there = set(Stage)
         elif self._only_missing:
             made_with = self._rules.made_with
             work.there |= {stage for stage, commit in commits.items() if commit.made_with == made_with.get(stage, "")}
+        work.there -= {row.failed_stage}  # its failure stays noted until it is committed anew, whatever was before
         work.trusts_spans = self._resume or Stage.TRANSCRIPTS not in commits
 
     async def _fail(self, recording_id: str, stage: Stage, error: PipelineError) -> None:
         await self._patiently(partial(self._tools.store.save_failure, recording_id, stage, error, self._run_context))
-        self._tell_failure(recording_id, stage, error)
+        await self._tell_failure(recording_id, stage, error)
 
-    def _tell_failure(self, recording_id: str, stage: Stage, error: PipelineError) -> None:
+    async def _tell_failure(self, recording_id: str, stage: Stage, error: PipelineError) -> None:
         self._report.failed[recording_id] = error
-        self._listener.recording_failed(recording_id, stage, error)
+        await self._patiently(partial(self._listener.recording_failed, recording_id, stage, error))
 
     async def _patiently(self, do: Callable[[], T]) -> T:
         """Do what may fail transiently, until it does not or patience is at its end."""
@@ -191,7 +193,7 @@ class Flow:
             async for attempt in attempts(self._rules):
                 with attempt:
                     await self._stages.compute(stage, work)
-        self._listener.stage_done(stage, work.results)
+        await self._patiently(partial(self._listener.stage_done, stage, work.results))
 
 
 def _not_registered(recording_id: str) -> UpstreamMissing:

@@ -100,6 +100,14 @@ def _accept_mended(connection: Connection, recording_of: Mapping[str, str]) -> N
             connection.execute(sa.update(arrivals).where(arrivals.c.number == number).values(accepted))
 
 
+def latest(engine: Engine, way: Way) -> str | None:
+    """Give the recording that came last, by one way."""
+    query = sa.select(arrivals.c.recording_id).where(arrivals.c.way == way.value, arrivals.c.recording_id.is_not(None))
+    with reading(engine) as connection:
+        found: str | None = connection.execute(query.order_by(arrivals.c.number.desc()).limit(1)).scalar()
+    return found
+
+
 def _key(path: str, size_bytes: int, mtime_ns: int) -> str:
     """Hash a look: paths can be longer than what a database can index."""
     return hashlib.sha256(json.dumps([storable(path), size_bytes, mtime_ns]).encode()).hexdigest()

@@ -48,9 +48,9 @@ def store_original(
         with partial.open("xb") as copy:
             sha256 = _hash(source, file, copy.write)
         registered = known(sha256) if known else None
-        if registered and _is_there(registered, layout):
+        if registered and is_there(registered, layout):
             return registered
-        path = _stored(layout, sha256, size_bytes)
+        path = stored_original(layout, sha256, size_bytes)
         if path is None:
             path = layout.original_of(sha256, name)
             publish(partial, path)
@@ -79,9 +79,9 @@ def link_original(
         size_bytes = _size_of(source, file, max_bytes)
         sha256 = _hash(source, file)
         registered = known(sha256) if known else None
-        if registered and _is_there(registered, layout):
+        if registered and is_there(registered, layout):
             return registered
-        path = _stored(layout, sha256, size_bytes)
+        path = stored_original(layout, sha256, size_bytes)
         if path is None:
             path = layout.original_of(sha256, source.name)
             _link(source, partial, layout)
@@ -101,7 +101,7 @@ def original_in_place(source: Path, layout: Layout, *, max_bytes: int | None = N
     return Recording(recording_id(source.name, sha256), sha256, size_bytes, source.name, layout.relative(source))
 
 
-def _is_there(registered: Recording, layout: Layout) -> bool:
+def is_there(registered: Recording, layout: Layout) -> bool:
     """Tell whether a recording's original lies where it is registered, which may be outside the data folder."""
     path = layout.source_of(registered)
     return path.is_file() and path.stat().st_size == registered.size_bytes
@@ -230,7 +230,7 @@ def _read(source: Path, file: BinaryIO, view: memoryview) -> int:
     return int(count or 0)
 
 
-def _stored(layout: Layout, sha256: str, size_bytes: int) -> Path | None:
+def stored_original(layout: Layout, sha256: str, size_bytes: int) -> Path | None:
     """Find stored bytes by their hash, whatever suffix they came with. A file of another size is no match."""
     shard = layout.original_of(sha256, "").parent
     if not shard.is_dir():

@@ -19,8 +19,8 @@ from asr_pipeline.domain.transcript import Transcript
 from asr_pipeline.domain.translation import TranslationSet
 from asr_pipeline.ports import RecordingRow, RunContext, StageCommit
 from asr_pipeline.storage import results
-from asr_pipeline.storage.arrivals import put_arrivals
-from asr_pipeline.storage.backlog import Unprocessed, unprocessed
+from asr_pipeline.storage.arrivals import latest, put_arrivals
+from asr_pipeline.storage.backlog import Unprocessed, count_unprocessed, left_to_sensors, unprocessed
 from asr_pipeline.storage.database import reading, writing
 from asr_pipeline.storage.spans import forget_spans
 from asr_pipeline.storage.standing import (
@@ -76,6 +76,10 @@ class SqlRecordStore:
         with reading(self._engine) as connection:
             row = connection.execute(sa.select(*_RECORDING).where(recordings.c.sha256 == sha256)).first()
         return None if row is None else Recording(*row)
+
+    def latest_upload(self) -> str | None:
+        """Give the recording that was uploaded last."""
+        return latest(self._engine, Way.UPLOAD)
 
     def recording(self, recording_id: str) -> Recording:
         """Give a registered recording. Raises KeyError where there is none."""
@@ -158,6 +162,14 @@ class SqlRecordStore:
         """Give the recordings that are in progress, in the order of registration; of those that came so only."""
         return unprocessed(self._engine, ways)
 
+    def left_to_sensors(self, *, above_bytes: int, before: dt.datetime) -> list[Unprocessed]:
+        """Give those in progress that came into the inbox, or as uploads that are large or have waited long."""
+        return left_to_sensors(self._engine, above_bytes=above_bytes, before=before)
+
+    def count_unprocessed(self, ways: Iterable[Way]) -> int:
+        """Count the recordings in progress that came so."""
+        return count_unprocessed(self._engine, ways)
+
     def stages_done(self, recording_ids: Sequence[str]) -> Mapping[str, frozenset[Stage]]:
         """Give the stages that each recording has results for; none for one that is not registered."""
         done: dict[str, set[Stage]] = {one: set() for one in recording_ids}
@@ -215,6 +227,19 @@ class SqlRecordStore:
                 queries = (query.where(recordings.c.recording_id.in_(ids)) for ids in chunks)
                 found = sorted((row for one in queries for row in connection.execute(one)), key=lambda row: row.number)
         return [_as_row(row) for row in found]
+
+    def page(
+        self, limit: int, *, state: RecordingState | None = None, before: int | None = None
+    ) -> tuple[list[RecordingRow], int | None]:
+        """Give recordings, newest first, of those registered before a number; and the number to go on from, if any."""
+        query = _rows_query().order_by(recordings.c.number.desc()).limit(limit + 1)
+        if state is not None:
+            query = query.where(recordings.c.state == state.value)
+        if before is not None:
+            query = query.where(recordings.c.number < before)
+        with reading(self._engine) as connection:
+            found = list(connection.execute(query))
+        return [_as_row(row) for row in found[:limit]], found[limit - 1].number if len(found) > limit else None
 
     @contextmanager
     def _stage(self, recording_id: str, stage: Stage, run: RunContext) -> Iterator[tuple[Connection, int]]:

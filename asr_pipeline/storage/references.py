@@ -12,7 +12,7 @@ from asr_pipeline.domain.stage import Stage
 from asr_pipeline.domain.word_errors import WordErrors, spoken_words, word_error_rate
 from asr_pipeline.storage.database import reading, writing
 from asr_pipeline.storage.standing import insert_into, number_of
-from asr_pipeline.storage.tables import recordings, reference_texts, stage_commits, utterances
+from asr_pipeline.storage.tables import recordings, reference_texts, stage_commits, transcripts, utterances
 
 MOST_WORDS = 100_000  # eleven hours of speech: comparing them takes ten seconds
 _ALL = sa.true()
@@ -78,7 +78,8 @@ def measured_references(connection: Connection, condition: "sa.ColumnElement[boo
     Two texts are in memory at a time.
     """
     commit = stage_commits.c
-    is_transcript = (commit.recording_number == recordings.c.number) & (commit.stage == Stage.TRANSCRIPTS.value)
+    has_transcript = sa.exists().where(transcripts.c.recording_number == recordings.c.number)
+    of_transcript = (commit.recording_number == recordings.c.number) & (commit.stage == Stage.TRANSCRIPTS.value)
     query = (
         sa.select(
             recordings.c.number,
@@ -89,7 +90,7 @@ def measured_references(connection: Connection, condition: "sa.ColumnElement[boo
             commit.committed_at,
         )
         .join_from(reference_texts, recordings, recordings.c.number == reference_texts.c.recording_number)
-        .outerjoin(stage_commits, is_transcript)
+        .outerjoin(stage_commits, of_transcript & has_transcript)
         .where(condition)
         .order_by(recordings.c.number)
     )

@@ -318,3 +318,15 @@ glossary = sa.Table(
     sa.Column("changed_at", UtcTime, nullable=False),
     sqlite_with_rowid=False,
 )
+
+idempotency_keys = sa.Table(
+    "idempotency_keys",
+    metadata,
+    sa.Column("key_sha256", sa.String(SHA256_CHARS), primary_key=True),
+    sa.Column("body_sha256", sa.String(SHA256_CHARS), nullable=False),
+    sa.Column("status", sa.Integer, nullable=False),
+    sa.Column("answer", StoredText, nullable=False),
+    sa.Column("answered_at", UtcTime, nullable=False),
+    sa.Index(None, "answered_at"),
+    sqlite_with_rowid=False,
+)

@@ -1,8 +1,9 @@
 """Settings -> engines and stores: the product, put together."""
 
+import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -35,6 +36,7 @@ from asr_pipeline.storage.marks import sweep_marked
 from asr_pipeline.storage.memory import SqlTranslationMemory
 from asr_pipeline.storage.models import ModelStore, starter_dir
 from asr_pipeline.storage.originals import store_original
+from asr_pipeline.storage.receiving import Incoming, receiving, store_received
 from asr_pipeline.storage.spans import SqlSpanStore
 from asr_pipeline.storage.staleness import stale
 from asr_pipeline.wiring.storage import Storage, build_storage
@@ -65,6 +67,32 @@ class Pipeline(Storage):
             size_bytes=there.st_size,
             mtime_ns=there.st_mtime_ns,
             way=way,
+            outcome=Outcome.ACCEPTED,
+            recording_id=recording.recording_id,
+        )
+        self.store.register([recording], [arrival])
+        return self.store.find_by_sha256(recording.sha256) or recording  # another process may have been first
+
+    def receiving(self) -> AbstractContextManager[Incoming]:
+        """Give what to write an upload to as it comes; what was not registered by the end is gone."""
+        return receiving(self.layout, self.upload_max_bytes)
+
+    @property
+    def upload_max_bytes(self) -> int:
+        """Bytes that an uploaded file may have."""
+        return min(self.settings.upload_max_bytes, self.settings.max_size_bytes)
+
+    def register_received(self, incoming: Incoming, name: str) -> Recording:
+        """Store an upload that came whole, and register it; bytes that are known give the recording they are.
+
+        Raises StorageFull, StoreUnavailable.
+        """
+        recording = store_received(incoming, self.layout, name=name, known=self.store.find_by_sha256)
+        arrival = Arrival(
+            path=f"{Way.UPLOAD}/{name}",
+            size_bytes=incoming.size_bytes,
+            mtime_ns=time.time_ns(),
+            way=Way.UPLOAD,
             outcome=Outcome.ACCEPTED,
             recording_id=recording.recording_id,
         )

@@ -15,6 +15,7 @@ from asr_pipeline.settings import Settings
 from asr_pipeline.steps.ingest import Ingest
 from asr_pipeline.storage.arrivals import SqlArrivals
 from asr_pipeline.storage.database import open_database, upgrade
+from asr_pipeline.storage.erasing import erase_files, erase_rows
 from asr_pipeline.storage.faults import masked
 from asr_pipeline.storage.inbox import InboxFolder
 from asr_pipeline.storage.layout import Layout
@@ -91,6 +92,15 @@ class Storage:
         if stat.S_ISREG(there.st_mode):
             look = str(file.absolute()), there.st_size, there.st_mtime_ns
             self.arrivals.note([Arrival(*look, way, Outcome.REFUSED, reason=str(error))])
+
+    def erase(self, recording: Recording) -> None:
+        """Remove what was found for a recording, and its original, for good; it is counted as dropped from now on.
+
+        Nobody may be at work on it. Rows go first: after a crash, erasing again removes the files that are left.
+        """
+        erase_rows(self.database, recording.recording_id)
+        erase_files(self.layout, recording)
+        self.quarantine.remove(recording.recording_id)
 
     def _store_verified(self, file: Path, name: str) -> Recording:
         known = self.store.find_by_sha256

@@ -225,13 +225,13 @@ def test_a_file_that_was_replaced_while_it_was_read_is_not_linked(
     source, other = tmp_path / "a.wav", tmp_path / "b.wav"
     source.write_bytes(BYTES)
     other.write_bytes(b"other")
-    stored = originals._stored
+    stored = originals.stored_original
 
     def replaced(*arguments: object) -> Path | None:
         other.replace(source)
         return stored(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(originals, "_stored", replaced)
+    monkeypatch.setattr(originals, "stored_original", replaced)
     with pytest.raises(TransientFailure, match="another file of that name"):
         link_original(source, layout)
     assert _stored_files(layout) == []

@@ -10,6 +10,7 @@ from asr_pipeline.domain.stage import Stage
 from asr_pipeline.domain.word_errors import WordErrors
 from asr_pipeline.storage import references
 from asr_pipeline.storage.database import writing
+from asr_pipeline.storage.erasing import erase_rows
 from asr_pipeline.storage.records import SqlRecordStore
 from asr_pipeline.storage.references import SqlReferences
 from asr_pipeline.storage.tables import recordings, reference_texts
@@ -56,6 +57,12 @@ def test_it_is_forgotten_by_a_person_and_with_its_recording(database: sa.Engine)
     assert not texts.remove(one.recording_id)
     assert not texts.remove("nobody-000000000000")
     assert texts.measured_one(one.recording_id) is None
+    save(store, Stage.TRANSCRIPTS, two.recording_id, results(two.recording_id, utterances=1))
+    erase_rows(database, two.recording_id)
+    assert texts.measured() == []
+    texts.put(two.recording_id, "words")
+    (found,) = texts.measured()
+    assert (found.recognised_at, found.errors) == (None, None)
     with writing(database) as connection:
         connection.execute(sa.delete(recordings).where(recordings.c.recording_id == two.recording_id))
         assert connection.execute(sa.select(sa.func.count()).select_from(reference_texts)).scalar() == 0

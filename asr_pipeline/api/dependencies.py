@@ -1,0 +1,47 @@
+"""What routes ask for by the types of their arguments."""
+
+import re
+from typing import Annotated
+
+from fastapi import Depends
+from starlette.requests import HTTPConnection
+
+from asr_pipeline.api.errors import NotFound
+from asr_pipeline.api.gateway import Gateway
+from asr_pipeline.ports import RecordingRow
+from asr_pipeline.storage.text import storable
+
+_ID = re.compile(r"[a-z0-9-]{1,80}")  # what is no id is not looked for: a database refuses some texts
+
+
+def gateway(connection: HTTPConnection) -> Gateway:
+    """Give the gateway that the app was made with, to HTTP and WebSocket routes alike."""
+    found: Gateway = connection.app.state.gateway
+    return found
+
+
+TheGateway = Annotated[Gateway, Depends(gateway)]
+
+
+def recording(gateway: TheGateway, recording_id: str) -> RecordingRow:
+    """Give the recording that a path names. Raises NotFound."""
+    row = next(iter(gateway.pipeline.store.rows([recording_id])), None) if _ID.fullmatch(recording_id) else None
+    if row is None:
+        raise NotFound(
+            f"recording {storable(recording_id)[:80]}",
+            expected="the id of a recording, as /upload/ and /recordings/ give it",
+            found="none of that id",
+            remedy="GET /recordings/ lists them.",
+        )
+    return row
+
+
+TheRecording = Annotated[RecordingRow, Depends(recording)]
+
+
+def caller() -> str:
+    """Name who asks, so that the keys of one caller are not another's."""
+    return ""  # without API keys all are one
+
+
+TheCaller = Annotated[str, Depends(caller)]

@@ -1,0 +1,46 @@
+"""`asr-pipeline serve`: the HTTP gateway over the data folder."""
+
+import logging
+import signal
+import sys
+from typing import Annotated
+
+import typer
+
+from asr_pipeline.cli.console import output
+from asr_pipeline.cli.ports import require_free
+from asr_pipeline.settings import load_settings
+
+LAST_REQUESTS_S = 20  # what a request under way is given to end once the gateway is to stop
+
+
+def serve(
+    *,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8000,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+) -> None:
+    """Serve uploads, translations and subtitles over HTTP, until Ctrl-C.
+
+    Example: `asr-pipeline serve --port 8001`
+    """
+    import uvicorn  # noqa: PLC0415 - `--help` should not wait for engines
+
+    from asr_pipeline.api.app import create_app  # noqa: PLC0415
+    from asr_pipeline.api.binding import require_safe_binding  # noqa: PLC0415
+    from asr_pipeline.api.gateway import open_gateway  # noqa: PLC0415
+
+    require_safe_binding(host, has_keys=False)
+    require_free("serve", host, port)
+    logging.getLogger("asr_pipeline").setLevel(logging.INFO)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # leaves by the ways out below, which close everything
+    with open_gateway(load_settings()) as gateway:
+        config = uvicorn.Config(
+            create_app(gateway),
+            host=host,
+            port=port,
+            log_level="warning",
+            server_header=False,
+            timeout_graceful_shutdown=LAST_REQUESTS_S,
+        )
+        output.print(f"Gateway: [bold]http://{host}:{port}[/]   (Ctrl-C stops it)", highlight=False)
+        uvicorn.Server(config).run()
