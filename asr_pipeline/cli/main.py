@@ -21,6 +21,7 @@ from asr_pipeline.cli import (
     models,
     process,
     quarantine,
+    reference,
     report,
     results,
     retire,
@@ -59,6 +60,7 @@ app.command("report")(report.report)
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(models.app, name="models")
 app.add_typer(glossary.app, name="glossary")
+app.add_typer(reference.app, name="reference")
 app.command("doctor")(doctor.doctor)
 app.command("settings")(settings.settings)
 app.command("verify")(verify.verify)

@@ -15,6 +15,7 @@ from asr_pipeline.domain.recording import Recording
 from asr_pipeline.domain.results import RecordingResults
 from asr_pipeline.domain.segment import Span, group_into_spans
 from asr_pipeline.domain.stage import Stage
+from asr_pipeline.domain.subtitle import SubtitleFile, SubtitleFormat
 from asr_pipeline.domain.transcript import Transcript, Utterance
 from asr_pipeline.domain.translation import SOURCE_LANGUAGE, TranslationSet
 from asr_pipeline.ports import EngineVersion, FlowListener, RunContext
@@ -120,7 +121,23 @@ class Stages:
                 sets = _made(results.translations, Stage.TRANSLATIONS, recording)
                 captions = await self._engine(work, work.audio_s, make, transcript, sets)
                 results.subtitles, results.cue_faults = captions.files, captions.faults
-                await self._commit(partial(tools.store.save_subtitles, recording_id, results.subtitles, run))
+                await self._commit_subtitles(recording_id, results.subtitles, run)
+
+    async def _commit_subtitles(self, recording_id: str, files: Sequence[SubtitleFile], run: RunContext) -> None:
+        """Commit subtitles, then remove files of languages not wanted any more: what is left, `verify` names."""
+        store, before = self._tools.store, set[tuple[str, str]]()
+
+        def save() -> None:
+            before.update((file.language, file.format) for file in store.subtitles(recording_id))
+            store.save_subtitles(recording_id, files, run)
+
+        await self._commit(save)
+        for language, file_format in sorted(before - {(file.language, file.format) for file in files}):
+            path = self._tools.files.subtitle_of(recording_id, language, SubtitleFormat(file_format))
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                logger.warning("%s is not wanted any more, and could not be removed: %s", path, error)
 
     async def _commit(self, save: Callable[[], None]) -> None:
         """Save a result; a database that is away is waited for, so that nothing is computed twice for it."""

@@ -27,6 +27,7 @@ _RESULTS = (  # those that others refer to come last
     tables.segments,
     tables.span_results,
     tables.audio,
+    tables.reference_texts,
 )
 
 

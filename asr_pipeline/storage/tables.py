@@ -287,6 +287,15 @@ stage_commits = sa.Table(
     sqlite_with_rowid=False,
 )
 
+reference_texts = sa.Table(
+    "reference_texts",
+    metadata,
+    _recording_number(),
+    sa.Column("text", StoredText, nullable=False),
+    sa.Column("words", sa.Integer, nullable=False),
+    sa.Column("noted_at", UtcTime, nullable=False),
+)
+
 translation_memory = sa.Table(
     "translation_memory",
     metadata,

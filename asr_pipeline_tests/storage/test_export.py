@@ -22,6 +22,7 @@ from asr_pipeline.storage.idempotency import Answer, SqlIdempotency
 from asr_pipeline.storage.memory import SqlTranslationMemory
 from asr_pipeline.storage.notes import SqlNotes
 from asr_pipeline.storage.records import SqlRecordStore
+from asr_pipeline.storage.references import SqlReferences
 from asr_pipeline.storage.tables import glossary, metadata, span_results
 from asr_pipeline_tests.storage.samples import RUN, recording, results, save
 
@@ -54,6 +55,7 @@ def filled(database: sa.Engine) -> sa.Engine:
         connection.execute(
             sa.insert(span_results).values(recording_number=1, span_index=0, made_with="x", utterances="[]")
         )
+    SqlReferences(database).put(good.recording_id, "what was said")
     notes = SqlNotes(database)
     notes.ask(notes.create(NoteDraft("a title", "Hello.", "en")).note_id, "fa")
     SqlIdempotency(database).keep("me", "key", Answer("a" * 64, 202, "{}"))
