@@ -7,6 +7,7 @@ from typing import Protocol
 
 from asr_pipeline.domain.arrival import Arrival
 from asr_pipeline.domain.audio import AudioInfo
+from asr_pipeline.domain.corrections import Correction
 from asr_pipeline.domain.cue import Cue
 from asr_pipeline.domain.errors import PipelineError
 from asr_pipeline.domain.glossary import Glossary
@@ -188,6 +189,13 @@ class RecordStore(Protocol):
 
     def translations(self, recording_id: str) -> list[TranslationSet]:
         """Give a recording's translations, a set a language."""
+        ...
+
+    def corrections(self, recording_id: str) -> list[Correction]:
+        """Give the corrections that people made to a recording's texts and that hold now.
+
+        `transcript` and `translations` give texts with them.
+        """
         ...
 
     def save_subtitles(self, recording_id: str, files: Sequence[SubtitleFile], run: RunContext) -> None:

@@ -90,6 +90,7 @@ def _recording_number(*, primary_key: bool = True) -> "sa.Column[int]":
         BigNumber,
         sa.ForeignKey("recordings.number", ondelete="CASCADE"),
         primary_key=primary_key,
+        nullable=False,
         autoincrement=False,
     )
 
@@ -320,4 +321,33 @@ idempotency_keys = sa.Table(
     sa.Column("answered_at", UtcTime, nullable=False),
     sa.Index(None, "answered_at"),
     sqlite_with_rowid=False,
+)
+
+# What is searched, folded (`domain.search`). The migration makes the index over it, for each database its own kind.
+search_texts = sa.Table(
+    "search_texts",
+    metadata,
+    sa.Column("number", BigNumber, primary_key=True),
+    _recording_number(primary_key=False),
+    sa.Column("language", sa.Text, nullable=False),
+    sa.Column("utterance_index", sa.Integer, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Index(None, "recording_number", "language", "utterance_index", unique=True),
+)
+
+corrections = sa.Table(
+    "corrections",
+    metadata,
+    sa.Column("number", BigNumber, primary_key=True),
+    _recording_number(primary_key=False),
+    sa.Column("language", sa.Text, nullable=False),
+    sa.Column("utterance_index", sa.Integer, nullable=False),
+    sa.Column("recognised", StoredText, nullable=False),
+    sa.Column("start_s", sa.Double, nullable=False),
+    sa.Column("old_text", StoredText, nullable=False),
+    sa.Column("new_text", StoredText, nullable=False),
+    sa.Column("corrected_by", StoredText, nullable=False),
+    sa.Column("corrected_at", UtcTime, nullable=False),
+    sa.Column("applied", sa.Boolean, nullable=False),
+    sa.Index(None, "recording_number", "language", "utterance_index"),
 )

@@ -15,6 +15,7 @@ from asr_pipeline.domain.stage import Stage
 from asr_pipeline.ports import EngineVersion
 from asr_pipeline.storage import export
 from asr_pipeline.storage.arrivals import SqlArrivals
+from asr_pipeline.storage.corrections import CorrectedText, correct
 from asr_pipeline.storage.database import writing
 from asr_pipeline.storage.export import export_table
 from asr_pipeline.storage.idempotency import Answer, SqlIdempotency
@@ -52,6 +53,8 @@ def filled(database: sa.Engine) -> sa.Engine:
         connection.execute(
             sa.insert(span_results).values(recording_number=1, span_index=0, made_with="x", utterances="[]")
         )
+    old = results(good.recording_id).transcript.utterances[0].text
+    assert correct(database, good.recording_id, CorrectedText("en", 0, old, "another text", "me"))
     SqlIdempotency(database).keep("me", "key", Answer("a" * 64, 202, "{}"))
     SqlTranslationMemory(database).remember({"Hello.": "سلام."}, "en", "fa", EngineVersion("argos", "en_fa", "1.5"))
     return database
