@@ -77,18 +77,7 @@ def test_the_same_text_changes_nothing(words: list[Word]) -> None:
 
 
 def revision(number: int, language: str = "en", *, index: int = 1, start_s: float = 5.0) -> Correction:
-    return Correction(
-        number,
-        language,
-        index,
-        "the bag",
-        start_s,
-        "the bag",
-        f"new {number}",
-        "",
-        dt.datetime.now(dt.UTC),
-        applied=True,
-    )
+    return Correction(number, language, index, "the bag", start_s, "the bag", f"new {number}", "", NOW, applied=True)
 
 
 def utterance(index: int, text: str, start_s: float) -> Utterance:
