@@ -3,12 +3,20 @@
 from fastapi import FastAPI
 
 from asr_pipeline import __version__
-from asr_pipeline.api import health, media, recordings, search, translation, upload
+from asr_pipeline.api import corrections, health, media, recordings, search, translation, upload
 from asr_pipeline.api.errors import RESPONSES, handle_errors
 from asr_pipeline.api.gateway import Gateway
 from asr_pipeline.api.request_ids import RequestIds
 
-ROUTERS = (upload.router, translation.router, recordings.router, media.router, search.router, health.router)
+ROUTERS = (
+    upload.router,
+    translation.router,
+    recordings.router,
+    media.router,
+    corrections.router,
+    search.router,
+    health.router,
+)
 
 
 def create_app(gateway: Gateway) -> FastAPI:

@@ -1,6 +1,7 @@
 """What people correct: texts in place of what was recognised or translated, and the times of their words."""
 
 import datetime as dt
+import hashlib
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -8,7 +9,7 @@ from difflib import SequenceMatcher
 from functools import partial
 from itertools import pairwise
 
-from asr_pipeline.domain.errors import SettingInvalid
+from asr_pipeline.domain.errors import PermanentFailure
 from asr_pipeline.domain.persian import ZWNJ, normalise
 from asr_pipeline.domain.transcript import Transcript, Utterance, Word
 from asr_pipeline.domain.translation import SOURCE_LANGUAGE, TranslationSet
@@ -17,6 +18,10 @@ TEXT_MAX_CHARS = 2000
 ANCHOR_S = 2.0  # how far an utterance of the same words may have moved to be the same utterance
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _JOINERS = frozenset({ZWNJ, "\u200d"})
+
+
+class TextInvalid(PermanentFailure):
+    """What a person wrote can't be the text of an utterance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,7 @@ class _Change:
 
 
 def typed_text(text: str, language: str) -> str:
-    """Give what a person typed as it is kept: one line, Unicode-normalised. Raises SettingInvalid where it can't be."""
+    """Give what a person typed as it is kept: one line, Unicode-normalised. Raises TextInvalid where it can't be."""
     cleaned = " ".join(unicodedata.normalize("NFC", text).split())
     if not any(character.isalnum() for character in cleaned):
         raise _invalid("a text with a letter or a digit", "none")
@@ -59,6 +64,11 @@ def typed_text(text: str, language: str) -> str:
         if unicodedata.category(character) in _UNSEEN and character not in _JOINERS:
             raise _invalid("letters, digits, marks and spaces", f"the character U+{ord(character):04X}")
     return normalise(cleaned, "as-is") if language == "fa" else cleaned
+
+
+def version_of(text: str) -> str:
+    """Name a text as it is now, so that a person who saw another does not write over it unawares."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def corrected_transcript(transcript: Transcript, texts: Mapping[int, str]) -> Transcript:
@@ -194,5 +204,5 @@ def _plain(word: str) -> str:
     return word.casefold().strip(".,;:!?…\"'()[]") or word
 
 
-def _invalid(expected: str, found: str) -> SettingInvalid:
-    return SettingInvalid("the corrected text", expected=expected, found=found, remedy="Change it, and send it again.")
+def _invalid(expected: str, found: str) -> TextInvalid:
+    return TextInvalid("the corrected text", expected=expected, found=found, remedy="Change it, and send it again.")

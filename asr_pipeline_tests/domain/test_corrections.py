@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asr_pipeline.domain.corrections import Correction, anchored, corrected_words, typed_text
-from asr_pipeline.domain.errors import SettingInvalid
+from asr_pipeline.domain.corrections import Correction, TextInvalid, anchored, corrected_words, typed_text
 from asr_pipeline.domain.transcript import Utterance, Word
 
 NOW = dt.datetime(2026, 1, 2, tzinfo=dt.UTC)
@@ -100,7 +99,7 @@ def test_other_words_outdate_it_and_the_same_again_bring_it_back() -> None:
 
 @pytest.mark.parametrize("text", ["", " \t\n", "!?", "a\x00b", "a" * 2001, "\ud800a", "a\u202eb"])
 def test_what_is_no_text_is_refused(text: str) -> None:
-    with pytest.raises(SettingInvalid):
+    with pytest.raises(TextInvalid):
         typed_text(text, "en")
 
 
