@@ -12,6 +12,7 @@ from asr_pipeline.domain.cue import Cue
 from asr_pipeline.domain.errors import PipelineError
 from asr_pipeline.domain.glossary import Glossary
 from asr_pipeline.domain.inbox import FoundFile
+from asr_pipeline.domain.live import Heard
 from asr_pipeline.domain.recording import Recording, RecordingState
 from asr_pipeline.domain.results import RecordingResults
 from asr_pipeline.domain.segment import Segment, Span
@@ -73,6 +74,21 @@ class Transcriber(Protocol):
 
     def transcribe(self, audio: Path, span: Span) -> list[Utterance]:
         """Recognise the span's segments; times are relative to the recording, indexes are not yet set."""
+        ...
+
+
+class LiveTranscriber(Protocol):
+    """Recognises speech while it is spoken; one for each stream."""
+
+    def accept(self, pcm: bytes) -> list[Heard]:
+        """Take the next samples; give the utterances that ended, then what is heard of the next one.
+
+        Raises EngineFailed.
+        """
+        ...
+
+    def finish(self) -> list[Heard]:
+        """Give the last utterance, if there is one: nothing more comes."""
         ...
 
 
