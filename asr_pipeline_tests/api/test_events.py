@@ -61,7 +61,7 @@ def test_after_the_end_nobody_is_to_come_again(client: httpx.Client, done_id: st
     assert client.get(f"/recordings/{done_id}/events", headers=headers).status_code == 204
     rest = list(heard(client, done_id, told[1]["id"]))
     assert rest == told[2:]
-    for nonsense in ("x", "done", "done.1.2.3", "\x7f", "a" * 500):
+    for nonsense in ("x", "done", "done.1.2.3", "a" * 500):
         answer = client.get(f"/recordings/{done_id}/events", headers={"Last-Event-ID": nonsense})
         assert answer.status_code == 200
     told_error(client.get("/recordings/nobody-000000000000/events"), 404, "not_found")
