@@ -69,19 +69,13 @@ class EventStream(Response):
         while not gone.done() and not self._watching.is_closed:
             changed.clear()
             try:
-                now = await run_in_threadpool(self._look)
+                events, self._told, is_end = await run_in_threadpool(_events, self._look, self._told)
             except StoreUnavailable as error:  # the client comes again by itself, and goes on from where it was
                 logger.warning("Events of %s: %s", self._recording_id, error)
                 return
-            if now is None:
-                return
-            events: list[str] = []
-            for happening in happenings(self._told, now):
-                self._told = happening.cursor
-                events.append(_event(happening, now))
             for start in range(0, len(events), EVENTS_AT_A_TIME):
                 await _send(send, "".join(events[start : start + EVENTS_AT_A_TIME]))
-            if now.is_end:
+            if is_end:
                 await _send(send, f"id: {self._told}\nevent: end\ndata: {{}}\n\n")
                 return
             while not changed.is_set():
@@ -140,6 +134,15 @@ async def _gone(receive: Receive) -> None:
 
 async def _send(send: Send, text: str) -> None:
     await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
+
+
+def _events(look: Callable[[], Standing | None], told: Cursor) -> tuple[list[str], Cursor, bool]:
+    """Give what has happened since, what has been told with it, and whether nothing follows. Takes a while."""
+    now = look()
+    if now is None:
+        return [], told, True
+    found = list(happenings(told, now))
+    return [_event(one, now) for one in found], found[-1].cursor if found else told, now.is_end
 
 
 def _event(happening: Happening, now: Standing) -> str:

@@ -18,7 +18,7 @@ from asr_pipeline.storage.corrections import CorrectedText, correct
 from asr_pipeline.wiring.pipeline import Pipeline
 
 logger = logging.getLogger(__name__)
-LONGEST_WAIT_S = 30.0
+LONGEST_WAIT_S = 10.0  # for the corrections before it
 _one_at_a_time = threading.Lock()  # in this process; claims keep others out
 
 

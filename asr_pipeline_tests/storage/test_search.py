@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -184,6 +185,20 @@ def assert_index_is_whole(engine: sa.Engine) -> None:
     if engine.dialect.name == "sqlite":
         with writing(engine) as connection:
             connection.exec_driver_sql("INSERT INTO search_index(search_index, rank) VALUES ('integrity-check', 1)")
+
+
+def test_postgresql_uses_its_index(house: House) -> None:
+    if house.engine.dialect.name != "postgresql":
+        pytest.skip("SQLite's index is asked by name")
+    say(house, "one.wav", SAID, PERSIAN)
+    asked: list[tuple[str, Any]] = []
+    sa.event.listen(house.engine, "before_cursor_execute", lambda *call: asked.append(call[2:4]))
+    search(house.engine, "camera", 5)
+    statement, parameters = next(one for one in asked if "to_tsvector" in one[0])
+    with house.engine.connect() as connection:
+        connection.exec_driver_sql("SET enable_seqscan = off")
+        plan = connection.exec_driver_sql(f"EXPLAIN {statement}", parameters).scalars().all()
+    assert "search_index" in "\n".join(plan)
 
 
 def test_a_name_that_is_no_text(house: House) -> None:

@@ -40,7 +40,10 @@ SQLITE_INDEX = (
 )
 POSTGRESQL_INDEX = ("CREATE INDEX search_index ON search_texts USING gin (to_tsvector('simple', text))",)
 SPOKEN = "SELECT recording_number, 'en', utterance_index, text FROM utterances"
-TRANSLATED = "SELECT recording_number, language, utterance_index, text FROM translations"
+TRANSLATED = (  # of the utterances that are there now
+    "SELECT t.recording_number, t.language, t.utterance_index, t.text FROM translations t JOIN stage_commits c "
+    "ON c.recording_number = t.recording_number AND c.stage = 'translations' AND NOT c.outdated"
+)
 
 
 def upgrade() -> None:
