@@ -25,6 +25,7 @@ from asr_pipeline.cli import (
     report,
     results,
     retire,
+    search,
     serve,
     settings,
     up,
@@ -54,6 +55,7 @@ app.command("backfill")(backfill.backfill)
 app.command("retire")(retire.retire)
 app.command("list")(results.list_recordings)
 app.command("show")(results.show)
+app.command("search")(search.search_texts)
 app.command("export")(results.export)
 app.command("status")(results.status)
 app.command("report")(report.report)

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from asr_pipeline.domain.corrections import Correction, corrected_sets, corrected_transcript, texts_in
 from asr_pipeline.domain.errors import EngineStuck, UnreadableAudio, UpstreamMissing
 from asr_pipeline.domain.glossary import NO_GLOSSARY, Glossary, missing_terms
 from asr_pipeline.domain.recording import Recording
@@ -103,11 +104,15 @@ class Stages:
                     spans_in_flight=rules.spans_in_flight,
                 )
                 await self._commit(partial(tools.store.save_transcript, results.transcript, run))
+                spoken, _ = texts_in(await self._corrections(recording_id))
+                results.transcript = corrected_transcript(results.transcript, spoken)
             case Stage.TRANSLATIONS:
                 results.translations = await self._translations(work)
                 transcript = _made(results.transcript, Stage.TRANSCRIPTS, recording)
                 results.missing_terms = missing_terms(self._glossaries, transcript, results.translations)
                 await self._commit(partial(tools.store.save_translations, results.translations, run))
+                _, translated = texts_in(await self._corrections(recording_id))
+                results.translations = corrected_sets(results.translations, translated)
             case Stage.SUBTITLES:
                 make = partial(
                     caption,
@@ -144,6 +149,14 @@ class Stages:
         async for attempt in attempts(self._rules):
             with attempt:
                 save()
+
+    async def _corrections(self, recording_id: str) -> list[Correction]:
+        """Give what people have corrected: what is made from a text is made from theirs."""
+        found: list[Correction] = []
+        async for attempt in attempts(self._rules):
+            with attempt:
+                found = self._tools.store.corrections(recording_id)
+        return found
 
     def load(self, stage: Stage, results: RecordingResults) -> None:
         """Load what an earlier run committed; where there is nothing, the stage that needs it will say so."""

@@ -52,6 +52,19 @@ def test_good_ones_give_results_and_the_bad_one_is_named(
     assert "readme.txt" not in finished.stdout + finished.stderr
 
 
+def test_search_finds_what_was_said_in_either_language(
+    processed: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    data_dir, _ = processed
+    for words in (["CAMERA", "garden"], ["دوربين"]):  # the second with an Arabic yeh
+        hits = printed_json(asr_pipeline("search", *words, "--json", data_dir=data_dir))
+        assert [hit["name"] for hit in hits] == ["first talk.wav"]
+        assert all(0 <= hit["start_s"] < hit["end_s"] and hit["marks"] for hit in hits)
+    assert printed_json(asr_pipeline("search", "camera", "--lang", "fa", "--json", data_dir=data_dir)) == []
+    assert "camera in the garden" in asr_pipeline("search", "camera", data_dir=data_dir).stdout
+    assert "Nothing" in asr_pipeline("search", '"*', data_dir=data_dir).stdout
+
+
 def test_status_and_list_tell_each_recording_once(
     processed: tuple[Path, subprocess.CompletedProcess[str]],
 ) -> None:

@@ -16,6 +16,7 @@ from asr_pipeline.domain.stage import Stage
 from asr_pipeline.ports import EngineVersion
 from asr_pipeline.storage import export
 from asr_pipeline.storage.arrivals import SqlArrivals
+from asr_pipeline.storage.corrections import CorrectedText, correct
 from asr_pipeline.storage.database import writing
 from asr_pipeline.storage.export import export_table
 from asr_pipeline.storage.idempotency import Answer, SqlIdempotency
@@ -58,6 +59,8 @@ def filled(database: sa.Engine) -> sa.Engine:
     SqlReferences(database).put(good.recording_id, "what was said")
     notes = SqlNotes(database)
     notes.ask(notes.create(NoteDraft("a title", "Hello.", "en")).note_id, "fa")
+    old = results(good.recording_id).transcript.utterances[0].text
+    assert correct(database, good.recording_id, CorrectedText("en", 0, old, "another text", "me"))
     SqlIdempotency(database).keep("me", "key", Answer("a" * 64, 202, "{}"))
     SqlTranslationMemory(database).remember({"Hello.": "سلام."}, "en", "fa", EngineVersion("argos", "en_fa", "1.5"))
     return database
