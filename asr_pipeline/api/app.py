@@ -10,6 +10,7 @@ from asr_pipeline.api import (
     listen,
     media,
     notes,
+    page,
     recordings,
     search,
     stats,
@@ -34,6 +35,7 @@ ROUTERS = (
     corrections.router,
     search.router,
     health.router,
+    page.router,
 )
 
 
