@@ -29,6 +29,8 @@ check: .venv/dev  ## style, types, direction of imports
 bench: .venv/dev  ## measure, and write the tables of docs/
 	.venv/bin/python benchmarks/word_error_rate.py
 	.venv/bin/python benchmarks/long_recording.py
+	.venv/bin/python benchmarks/peers.py --write
+	.venv/bin/python benchmarks/latency.py --write
 
 lock: .venv/uv  ## resolve the lock files anew: hashes, no addresses, no torch
 	$(UV) pip compile pyproject.toml $(LOCK) --group build -o requirements.lock
@@ -48,12 +50,12 @@ clean:  ## remove the environment, not the data
 # uv installs in seconds what takes pip minutes; pip takes over where uv can't reach the index that pip is set up for.
 .venv/runtime: .venv/uv requirements.lock pyproject.toml
 	@echo "Installing into .venv (a minute or so) …"
-	@$(UV) pip install --quiet --python .venv/bin/python --no-deps --require-hashes -r requirements.lock \
+	@$(UV) pip install --quiet --compile-bytecode --python .venv/bin/python --no-deps --require-hashes -r requirements.lock \
 		|| { echo "uv could not; pip takes some minutes …"; .venv/bin/python -m pip install --quiet --no-deps --require-hashes -r requirements.lock; }
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
 	@touch .venv/runtime
 
 .venv/dev: .venv/runtime requirements-dev.lock
-	@$(UV) pip install --quiet --python .venv/bin/python --no-deps --require-hashes -r requirements-dev.lock \
+	@$(UV) pip install --quiet --compile-bytecode --python .venv/bin/python --no-deps --require-hashes -r requirements-dev.lock \
 		|| { echo "uv could not; pip takes some minutes …"; .venv/bin/python -m pip install --quiet --no-deps --require-hashes -r requirements-dev.lock; }
 	@touch .venv/dev

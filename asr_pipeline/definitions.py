@@ -5,6 +5,8 @@ import dagster as dg
 from asr_pipeline.defs import schedules
 from asr_pipeline.defs.assets import recording_stages
 from asr_pipeline.defs.jobs import JOBS, executor
+from asr_pipeline.defs.note_sensor import pending_notes
+from asr_pipeline.defs.notes import translate_notes_job, translated_notes
 from asr_pipeline.defs.operations import ledger
 from asr_pipeline.defs.quarantine import quarantine, quarantine_is_empty
 from asr_pipeline.defs.report import nightly_report
@@ -15,11 +17,11 @@ from asr_pipeline.defs.sensors import SENSORS
 def build_defs(**resources: object) -> dg.Definitions:
     """Give the definitions, with resources by name in place of the default ones."""
     return dg.Definitions(
-        assets=[recording_stages, ledger, quarantine, nightly_report],
+        assets=[recording_stages, translated_notes, ledger, quarantine, nightly_report],
         asset_checks=[quarantine_is_empty],
-        jobs=[*JOBS, schedules.report_job, schedules.clean_originals],
+        jobs=[*JOBS, translate_notes_job, schedules.report_job, schedules.clean_originals],
         schedules=schedules.SCHEDULES,
-        sensors=SENSORS,
+        sensors=[*SENSORS, pending_notes],
         resources={"pipeline": PipelineResource(), "progress": NoProgress(), **resources},
         executor=executor,
     )

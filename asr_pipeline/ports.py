@@ -11,6 +11,7 @@ from asr_pipeline.domain.cue import Cue
 from asr_pipeline.domain.errors import PipelineError
 from asr_pipeline.domain.glossary import Glossary
 from asr_pipeline.domain.inbox import FoundFile
+from asr_pipeline.domain.note import NoteWork
 from asr_pipeline.domain.recording import Recording, RecordingState
 from asr_pipeline.domain.results import RecordingResults
 from asr_pipeline.domain.segment import Segment, Span
@@ -80,6 +81,10 @@ class Translator(Protocol):
 
     def version(self, source: str, target: str) -> EngineVersion:
         """Engine, model and version for a pair of ISO codes. Raises ModelMissing where there is none."""
+        ...
+
+    def pairs(self) -> frozenset[tuple[str, str]]:
+        """Give the pairs of ISO codes that can be translated, over other languages too."""
         ...
 
     def preload(self, source: str, target: str) -> None:
@@ -289,6 +294,37 @@ class TranslationMemory(Protocol):
 
     def remember(self, pairs: Mapping[str, str], source: str, target: str, version: EngineVersion) -> None:
         """Keep translations. What is there already stays: two runs may have translated the same sentence."""
+        ...
+
+
+class NoteWorkStore(Protocol):
+    """Translations of notes that were asked for. Every method raises StoreUnavailable.
+
+    What ends a work gives False, and keeps nothing, where the work is not this run's any more: the note was edited.
+    """
+
+    def claim(self, note_ids: Sequence[str], run_id: str) -> list[NoteWork]:
+        """Take on all that is pending of these notes and in which no process died before."""
+        ...
+
+    def claim_suspect(self, note_ids: Sequence[str], run_id: str) -> NoteWork | None:
+        """Take on one translation in which a process died before, the least suspect first."""
+        ...
+
+    def save(self, work: NoteWork, text: str, version: EngineVersion, run_id: str) -> bool:
+        """Keep a translation."""
+        ...
+
+    def fail(self, work: NoteWork, error: PipelineError, run_id: str) -> bool:
+        """Note why a translation can't be made."""
+        ...
+
+    def put_back(self, work: NoteWork, error: PipelineError, run_id: str) -> bool:
+        """Note why a translation can't be made for the time being; it is pending again."""
+        ...
+
+    def let_go(self, run_id: str) -> None:
+        """Give up what a run has in work, without blame: it was stopped."""
         ...
 
 

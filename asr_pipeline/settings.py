@@ -15,7 +15,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from asr_pipeline.domain.audio import ChannelMode
 from asr_pipeline.domain.errors import SettingInvalid
-from asr_pipeline.domain.translation import DEFAULT_TARGET_LANGUAGE, SOURCE_LANGUAGE
+from asr_pipeline.domain.translation import DEFAULT_TARGET_LANGUAGE, SOURCE_LANGUAGE, is_language_code
 from asr_pipeline.domain.webhook import check_url, signing_key
 
 ENVIRONMENT_PREFIX = "ASR_PIPELINE_"
@@ -140,8 +140,8 @@ class Settings(BaseSettings):
     lane_max_bytes: int = Field(
         default=16 * 2**20,
         ge=0,
-        description="Uploads up to this are run at once by the gateway; larger ones are left to the daemon's runs, "
-        "where there is a daemon.",
+        description="Uploads, and what `watch` finds, up to this are run at once; larger ones are left to the daemon's "
+        "runs, where there is a daemon.",
     )
     queue_max: int = Field(
         default=1000,
@@ -229,7 +229,7 @@ class Settings(BaseSettings):
     @classmethod
     def _languages_are_codes(cls, value: list[str]) -> list[str]:
         for code in value:
-            if not (code.isascii() and code.isalpha() and code.islower() and 2 <= len(code) <= 3):  # noqa: PLR2004
+            if not is_language_code(code):
                 message = f"{code!r} is not an ISO 639 code such as 'fa'"
                 raise ValueError(message)
             if code == SOURCE_LANGUAGE:

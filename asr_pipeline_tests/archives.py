@@ -4,12 +4,15 @@ import shutil
 from pathlib import Path
 
 
+def write_memo(sample: Path, memo: Path, number: int) -> Path:
+    """Write a copy of a sample with a chunk of its own after the audio, which is legal and ignored."""
+    shutil.copy(sample, memo)
+    with memo.open("ab") as file:
+        file.write(b"note" + (4).to_bytes(4, "little") + number.to_bytes(4, "little"))
+    return memo
+
+
 def write_memos(folder: Path, sample: Path, count: int) -> list[Path]:
-    """Write copies of a sample with a different chunk after the audio, which is legal and ignored."""
+    """Write so many copies of a sample."""
     folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / f"memo-{number:05}.wav" for number in range(count)]
-    for number, path in enumerate(paths):
-        shutil.copy(sample, path)
-        with path.open("ab") as file:
-            file.write(b"note" + (4).to_bytes(4, "little") + number.to_bytes(4, "little"))
-    return paths
+    return [write_memo(sample, folder / f"memo-{number:05}.wav", number) for number in range(count)]

@@ -128,6 +128,9 @@ class FakeTranslator:
     def version(self, source: str, target: str) -> EngineVersion:
         return EngineVersion("fake", f"{source}-{target}", "1")
 
+    def pairs(self) -> frozenset[tuple[str, str]]:
+        return frozenset({("en", "fa"), ("en", "de")})
+
     def preload(self, source: str, target: str) -> None:
         """Have nothing to load."""
 
@@ -279,6 +282,9 @@ class FakeStore:
             return RecordingState.QUARANTINED if permanent else RecordingState.FAILED
         return RecordingState.DONE if len(self.results[recording_id]) == len(Stage) else RecordingState.IN_PROGRESS
 
+    def _failed_stage(self, recording_id: str) -> Stage | None:
+        return self.failures[recording_id][0] if recording_id in self.failures else None
+
     def count_by_state(self) -> Mapping[RecordingState, int]:
         counts = Counter(self._state(one) for one in self.recordings)
         return {state: counts[state] for state in RecordingState}
@@ -288,7 +294,7 @@ class FakeStore:
     ) -> list[RecordingRow]:
         wanted = self.recordings if recording_ids is None else recording_ids
         rows = [
-            RecordingRow(self.recordings[one], self._state(one), None, None, None, None, None)
+            RecordingRow(self.recordings[one], self._state(one), self._failed_stage(one), None, None, None, None)
             for one in wanted
             if one in self.recordings
         ]

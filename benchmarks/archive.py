@@ -76,6 +76,23 @@ def joined(destination: Path, duration_s: float) -> list[tuple[Sample, float]]:
     return offsets
 
 
+def varied(folder: Path, count: int, duration_s: float) -> Path:
+    """Write recordings of a length that begin at different moments of the samples, each a little louder or softer.
+
+    No two have the same bytes. What is said repeats, as it does in an archive of calls.
+    """
+    folder.mkdir(parents=True)
+    gap = np.zeros(RATE_HZ // 2, dtype=np.int16)
+    said = np.concatenate([part for sample in samples() for part in (sample.pcm, gap)])
+    length = round(duration_s * RATE_HZ)
+    for number in range(count):
+        start = number * 37_777 % len(said)
+        loudness = 0.6 + 0.4 * (number % 97) / 97
+        pcm = np.take(said, np.arange(start, start + length), mode="wrap") * loudness
+        soundfile.write(folder / f"r{number:05d}.wav", pcm.astype(np.int16), RATE_HZ)
+    return folder
+
+
 def run(command: list[str], *, data_dir: Path, **settings: str) -> Run:
     """Run this program's command line in a process of its own, and measure that process."""
     environment = os.environ | {"ASR_PIPELINE_DATA_DIR": str(data_dir)}

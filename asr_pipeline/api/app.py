@@ -3,12 +3,20 @@
 from fastapi import FastAPI
 
 from asr_pipeline import __version__
-from asr_pipeline.api import health, media, recordings, translation, upload
-from asr_pipeline.api.errors import handle_errors
+from asr_pipeline.api import health, media, notes, recordings, stats, translation, upload
+from asr_pipeline.api.errors import RESPONSES, handle_errors
 from asr_pipeline.api.gateway import Gateway
 from asr_pipeline.api.request_ids import RequestIds
 
-ROUTERS = (upload.router, translation.router, recordings.router, media.router, health.router)
+ROUTERS = (
+    upload.router,
+    translation.router,
+    recordings.router,
+    media.router,
+    notes.router,
+    stats.router,
+    health.router,
+)
 
 
 def create_app(gateway: Gateway) -> FastAPI:
@@ -17,6 +25,9 @@ def create_app(gateway: Gateway) -> FastAPI:
         title="asr-pipeline",
         version=__version__,
         summary="English recordings in; timed transcripts, Persian translations and subtitles out.",
+        responses=RESPONSES,
+        docs_url=None,  # those pages fetch their scripts from elsewhere; /openapi.json stands by itself
+        redoc_url=None,
     )
     app.state.gateway = gateway
     handle_errors(app)

@@ -14,7 +14,7 @@ from asr_pipeline.storage.text import storable
 _ID = re.compile(r"[a-z0-9-]{1,80}")  # what is no id is not looked for: a database refuses some texts
 
 
-def gateway(connection: HTTPConnection) -> Gateway:
+async def gateway(connection: HTTPConnection) -> Gateway:  # async: a plain one would cost a thread's turn a request
     """Give the gateway that the app was made with, to HTTP and WebSocket routes alike."""
     found: Gateway = connection.app.state.gateway
     return found

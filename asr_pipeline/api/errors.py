@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -35,6 +36,29 @@ _STATUSES: tuple[tuple[type[PipelineError], HTTPStatus], ...] = (  # the first t
     (UpstreamMissing, HTTPStatus.CONFLICT),
     (TransientFailure, HTTPStatus.SERVICE_UNAVAILABLE),
 )
+
+
+class ErrorParts(BaseModel):
+    """What is wrong, in one sentence and in its parts."""
+
+    code: str
+    message: str
+    expected: str
+    found: str
+    remedy: str
+
+
+class ErrorOut(BaseModel):
+    """How every error is told."""
+
+    error: ErrorParts
+    request_id: str
+
+
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    "4XX": {"model": ErrorOut, "description": "Something about the request must change"},
+    "5XX": {"model": ErrorOut, "description": "Something in here is not as it should be; try again later"},
+}
 
 
 class RequestRefused(PipelineError):
@@ -120,7 +144,7 @@ def _invalid(request: Request, error: Exception) -> Response:
         place,
         expected=first["msg"].removeprefix("Value error, "),
         found=repr(first.get("input"))[:200],
-        remedy="/docs describes every request.",
+        remedy="/openapi.json describes every request.",
     )
     return error_response(request, told.status, _told(told), {})
 
@@ -131,9 +155,9 @@ def _http_error(request: Request, error: Exception) -> Response:
     told = {
         "code": _code(status.name.title().replace("_", "")),
         "message": f"{request.method} {request.url.path}: {error.detail}.",
-        "expected": "a request that /docs describes",
+        "expected": "a request that /openapi.json describes",
         "found": error.detail,
-        "remedy": "See /docs.",
+        "remedy": "See /openapi.json.",
     }
     return error_response(request, status, told, dict(error.headers or {}))
 

@@ -26,7 +26,7 @@ CANONICAL = "audio/flac"
 ORIGINAL = "application/octet-stream"
 NO_GUESSING = {"X-Content-Type-Options": "nosniff", "Cache-Control": "private, no-cache"}
 _RANGES = re.compile(r"bytes=\s*\d{0,18}-\d{0,18}(?:\s*,\s*\d{0,18}-\d{0,18})*\s*")
-_BINARY = {"content": {CANONICAL: {"schema": {"type": "string", "format": "binary"}}}}
+_BINARY = {"content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in (CANONICAL, ORIGINAL)}}
 
 
 class RangeWrong(RequestRefused):
@@ -138,7 +138,7 @@ def _file(request: Request, path: Path, media_type: str, name: str, disposition:
     if _is_known(request, response.headers["ETag"]):
         kept = ("etag", "last-modified", "cache-control")
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers={name: response.headers[name] for name in kept})
-    if "If-Range" not in request.headers:
+    if request.headers.get("If-Range") in {None, response.headers["ETag"], response.headers["Last-Modified"]}:
         _require_range(request.headers.get("Range"), there)
     return response
 

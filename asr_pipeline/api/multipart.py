@@ -3,13 +3,15 @@
 Starlette's own parser spools to the system's temporary folder, which may be small or memory, and bounds no file.
 """
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING
+from urllib.parse import unquote_to_bytes
 
 from fastapi.concurrency import run_in_threadpool
-from python_multipart.exceptions import MultipartParseError
+from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import Request
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 FORM_MAX_BYTES = 1 << 20  # of a body beside its file: heads of parts, other fields
 PIECE_BYTES = 1 << 20  # handed on at once: a thread's hop is paid once a megabyte
 NAME_MAX_CHARS = 200
+_EXTENDED_NAME = re.compile(rb"; *filename\*=utf-8'[^']*'([^;\s]+)", re.IGNORECASE)
 
 
 async def receive_file(request: Request, name: str, write: Callable[[bytearray], None]) -> str:
@@ -30,9 +33,10 @@ async def receive_file(request: Request, name: str, write: Callable[[bytearray],
     Raises ContentTypeWrong, RequestInvalid, and what `write` raises, at once: the rest is not read.
     """
     form = _Form(name)
-    parser = MultipartParser(_boundary(request), form.callbacks)
+    boundary = _boundary(request)
     received = 0
     try:
+        parser = MultipartParser(boundary, form.callbacks)
         async for chunk in request.stream():
             received += len(chunk)
             parser.write(chunk)
@@ -40,7 +44,7 @@ async def receive_file(request: Request, name: str, write: Callable[[bytearray],
                 raise _too_much()
             if len(form.pending) >= PIECE_BYTES:
                 await run_in_threadpool(write, form.taken())
-    except MultipartParseError as error:
+    except FormParserError as error:
         raise _broken(str(error)) from error
     if not form.is_complete:
         raise _broken("one that ends early")
@@ -96,9 +100,10 @@ class _Form:
 
     def _headers_end(self) -> None:
         _, options = parse_options_header(self._disposition)
-        if self.file_name is None and options.get(b"name") == self.wanted.encode() and b"filename" in options:
+        given = _file_name(self._disposition, options)
+        if self.file_name is None and options.get(b"name") == self.wanted.encode() and given is not None:
             self._in_file = True
-            self.file_name = harmless_name(options[b"filename"].decode("utf-8", "replace"))
+            self.file_name = harmless_name(given.decode("utf-8", "replace"))
 
     def _data(self, data: bytes, start: int, end: int) -> None:
         if self._in_file:
@@ -110,6 +115,14 @@ class _Form:
 
     def _ends(self) -> None:
         self.is_complete = True
+
+
+def _file_name(disposition: bytes, options: Mapping[bytes, bytes]) -> bytes | None:
+    """Give a part's file name, also as some clients write it (RFC 5987), which forms may not."""
+    if b"filename" in options:
+        return options[b"filename"]
+    extended = _EXTENDED_NAME.search(disposition)
+    return None if extended is None else unquote_to_bytes(extended[1])
 
 
 def harmless_name(given: str) -> str:

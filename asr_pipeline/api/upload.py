@@ -1,5 +1,7 @@
 """`POST /upload/`: audio comes in, streamed to the data folder, and is run."""
 
+import logging
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -12,6 +14,7 @@ from asr_pipeline.api.dependencies import TheCaller, TheGateway
 from asr_pipeline.api.errors import Busy, Conflict
 from asr_pipeline.api.gateway import Gateway
 from asr_pipeline.api.multipart import FORM_MAX_BYTES, receive_file
+from asr_pipeline.api.request_ids import request_id_of
 from asr_pipeline.domain.arrival import Way
 from asr_pipeline.domain.errors import LimitExceeded, UnreadableAudio
 from asr_pipeline.domain.progress import Progress, progress
@@ -20,6 +23,7 @@ from asr_pipeline.storage.idempotency import Answer
 from asr_pipeline.storage.receiving import Incoming
 from asr_pipeline.storage.text import storable
 
+logger = logging.getLogger(__name__)
 router = APIRouter(tags=["audio"])
 
 FIELD = "audio"
@@ -48,6 +52,15 @@ class UploadOut(BaseModel):
     message: str
 
 
+@dataclass(frozen=True)
+class _Upload:
+    """A file that came whole."""
+
+    incoming: Incoming
+    name: str
+    request_id: str
+
+
 @router.post(
     "/upload/",
     status_code=HTTPStatus.ACCEPTED,
@@ -71,7 +84,8 @@ async def upload(
             name = await receive_file(request, FIELD, incoming.write)
         except ClientDisconnect:
             return Response(status_code=HTTPStatus.BAD_REQUEST)  # nobody hears it
-        answer = await run_in_threadpool(_answer, gateway, incoming, name, (caller, idempotency_key))
+        whole = _Upload(incoming, name, request_id_of(request.scope))
+        answer = await run_in_threadpool(_answer, gateway, whole, caller, idempotency_key)
     return Response(answer.answer, answer.status, media_type="application/json")
 
 
@@ -95,14 +109,13 @@ def _require_room(gateway: Gateway, length: str) -> None:
         )
 
 
-def _answer(gateway: Gateway, incoming: Incoming, name: str, key: tuple[str, str | None]) -> Answer:
-    caller, own_key = key
-    sha256 = incoming.complete()
+def _answer(gateway: Gateway, whole: _Upload, caller: str, own_key: str | None) -> Answer:
+    sha256 = whole.incoming.complete()
     if own_key is None:
-        return _take(gateway, incoming, name)
+        return _take(gateway, whole)
     known = gateway.idempotency.recall(caller, own_key)
     if known is None:
-        known = gateway.idempotency.keep(caller, own_key, _take(gateway, incoming, name))
+        known = gateway.idempotency.keep(caller, own_key, _take(gateway, whole))
     if known.body_sha256 != sha256:
         raise Conflict(
             f"Idempotency-Key {own_key}",
@@ -113,16 +126,18 @@ def _answer(gateway: Gateway, incoming: Incoming, name: str, key: tuple[str, str
     return known
 
 
-def _take(gateway: Gateway, incoming: Incoming, name: str) -> Answer:
+def _take(gateway: Gateway, whole: _Upload) -> Answer:
     """Register an upload, have it run where that is due, and say where it stands."""
     try:
-        recording = gateway.pipeline.register_received(incoming, name)
+        gateway.probe.probe(whole.incoming.path)
     except UnreadableAudio as error:
-        raise error.about(storable(name)) from error
+        raise error.about(storable(whole.name)) from error
+    recording = gateway.pipeline.register_received(whole.incoming, whole.name)
     store, recording_id = gateway.pipeline.store, recording.recording_id
     row = store.rows([recording_id])[0]
     if is_to_run := row.state in _TO_RUN:
-        gateway.start(recording)
+        gateway.start(row, whole.request_id)
+    logger.info("Request %s: %r is %s, %s", whole.request_id, whole.name, recording_id, row.state)
     status = (
         Progress.QUEUED
         if row.state is RecordingState.FAILED

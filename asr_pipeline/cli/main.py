@@ -30,6 +30,7 @@ from asr_pipeline.cli import (
     settings,
     up,
     verify,
+    watch,
 )
 from asr_pipeline.cli.console import errors
 from asr_pipeline.domain.errors import PipelineError
@@ -48,6 +49,7 @@ app.command("demo")(demo.demo)
 app.command("up")(up.up)
 app.command("serve")(serve.serve)
 app.command("process")(process.process)
+app.command("watch")(watch.watch)
 app.command("import")(importing.import_archive)
 app.command("backfill")(backfill.backfill)
 app.command("retire")(retire.retire)

@@ -1,6 +1,7 @@
 """`asr-pipeline models`: which models are here and in use, and fetching the official ones."""
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,6 +14,7 @@ from asr_pipeline.settings import Settings, load_settings
 from asr_pipeline.storage.catalogue import DEFAULT_NAMES, OfficialModel, official
 from asr_pipeline.storage.layout import Layout
 from asr_pipeline.storage.models import FIND_FAULT, ModelStatus, ModelStore, starter_dir
+from asr_pipeline.storage.opus import add_opus, opus_model
 
 if TYPE_CHECKING:
     from stamina.instrumentation import RetryDetails
@@ -84,6 +86,29 @@ def pull_models(
             errors.print(f"[bold red]{escape(model.name)}[/] was not installed: {escape(str(error))}", soft_wrap=True)
     if failed:
         raise typer.Exit(1)
+
+
+@app.command("add-opus")
+def add_opus_model(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Model that was converted for CTranslate2.")],
+    *,
+    source: Annotated[
+        str | None,
+        typer.Option("--from", metavar="CODE", help="Its source language, where the folder's name has none."),
+    ] = None,
+    target: Annotated[str | None, typer.Option("--to", metavar="CODE", help="Its target language, likewise.")] = None,
+    prefix: Annotated[
+        str,
+        typer.Option(metavar="TOKEN", help="What a model for several target languages wants first, as '>>pes<<'."),
+    ] = "",
+) -> None:
+    """Add a converted OPUS-MT model; it comes before other models for the same languages.
+
+    Example: `asr-pipeline models add-opus opus-mt-en-de`
+    """
+    model = opus_model(folder, source, target, prefix)
+    added = add_opus(model, _layout(load_settings()).models)
+    output.print(f"{model.source} to {model.target}: added ({added})", highlight=False, markup=False, soft_wrap=True)
 
 
 def _pull(model: OfficialModel, layout: Layout, mirror: str | None) -> None:

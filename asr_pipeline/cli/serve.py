@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from asr_pipeline.cli.console import output
+from asr_pipeline.cli.ports import require_free
 from asr_pipeline.settings import load_settings
 
 LAST_REQUESTS_S = 20  # what a request under way is given to end once the gateway is to stop
@@ -29,6 +30,7 @@ def serve(
     from asr_pipeline.api.gateway import open_gateway  # noqa: PLC0415
 
     require_safe_binding(host, has_keys=False)
+    require_free("serve", host, port)
     logging.getLogger("asr_pipeline").setLevel(logging.INFO)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # leaves by the ways out below, which close everything
     with open_gateway(load_settings()) as gateway:

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from asr_pipeline.cli.console import errors
@@ -14,15 +14,22 @@ from asr_pipeline.cli.console import errors
 SHORTEST_LIFE_S = 20.0  # what ends sooner can't start: it is not started again
 STOP_MAX_S = 15.0
 LOOK_EVERY_S = 2.0
+MEANWHILE_EVERY_S = 8.0
 REPLACED_WITHIN_S = 10.0
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
-def keep_running(command: Sequence[str], environment: Mapping[str, str], folder: Path, vital: str) -> int:
+def keep_running(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    folder: Path,
+    vital: str,
+    meanwhile: Callable[[], None],
+) -> int:
     """Run a command, again whenever it ends by itself, until SIGINT or SIGTERM; gives the exit code.
 
     It counts as ended too where the one of its processes is gone whose command line holds `vital`, for longer than it
-    takes to be replaced.
+    takes to be replaced. `meanwhile` is called every now and then.
 
     Its children are in a group of their own, which goes with it: one that lived on would hold the port. What they were
     at is taken up again after the restart.
@@ -51,8 +58,10 @@ def keep_running(command: Sequence[str], environment: Mapping[str, str], folder:
             running[:] = [child]
             if stopping:  # it came before there was a child to tell
                 child.send_signal(signal.SIGINT)
-            code = _wait(child, vital)
-            _end_group(child.pid, signal.SIGTERM if stopping else signal.SIGKILL)
+            try:
+                code = _wait(child, vital, meanwhile)
+            finally:
+                _end_group(child.pid, signal.SIGTERM if stopping else signal.SIGKILL)
         if stopping:
             return max(0, code)
         if time.monotonic() - started_s < SHORTEST_LIFE_S:
@@ -60,13 +69,17 @@ def keep_running(command: Sequence[str], environment: Mapping[str, str], folder:
         errors.print("Dagster ended unexpectedly, and is started again.")
 
 
-def _wait(child: "subprocess.Popen[bytes]", vital: str) -> int:
+def _wait(child: "subprocess.Popen[bytes]", vital: str, meanwhile: Callable[[], None]) -> int:
     """Wait for the end of a process, or of the vital one in its group; gives the exit code, 1 for the latter."""
     seen_s: float | None = None
+    called_s = time.monotonic()
     while True:
         with contextlib.suppress(subprocess.TimeoutExpired):
             return child.wait(LOOK_EVERY_S)
         now_s = time.monotonic()
+        if now_s - called_s > MEANWHILE_EVERY_S:
+            called_s = now_s
+            meanwhile()
         if any(vital in command for command in _commands_in_group(child.pid)):
             seen_s = now_s
         elif seen_s is not None and now_s - seen_s > REPLACED_WITHIN_S:

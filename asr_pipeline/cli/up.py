@@ -1,16 +1,16 @@
 """`asr-pipeline up`: the Dagster UI and daemon over the data folder."""
 
 import os
-import socket
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from asr_pipeline.cli.console import output
+from asr_pipeline.cli.ports import require_free
 from asr_pipeline.cli.supervision import keep_running
-from asr_pipeline.domain.errors import SetupError
 from asr_pipeline.settings import ENVIRONMENT_PREFIX, load_settings
 from asr_pipeline.storage.atomic import write_text
 from asr_pipeline.storage.layout import Layout
@@ -35,25 +35,28 @@ def up(
 
     Example: `asr-pipeline up --port 3001`
     """
-    from asr_pipeline.defs.instance import open_instance  # noqa: PLC0415 - `--help` should not wait for Dagster
+    from asr_pipeline.defs.clock import forget_ticks_of_the_future  # noqa: PLC0415 - `--help` shouldn't wait for Dagster
+    from asr_pipeline.defs.instance import open_instance  # noqa: PLC0415
 
     settings = load_settings()
     layout = Layout(settings.data_dir)
     layout.ensure()
-    with open_instance(layout.dagster_home):
-        pass  # its tables are made here: the processes below would meet each other doing so
-    _require_free(host, port)
-    output.print(f"Dagster UI: [bold]http://{host}:{port}[/]   (Ctrl-C stops it)", highlight=False)
-    # `dagster dev` warns that `dg dev` supersedes it; that one wants a project of its own, which a wheel is not.
-    command = [sys.executable, "-m", "dagster", "dev", "-w", str(_workspace(layout)), "-h", host, "-p", str(port)]
-    environment = {
-        SENSOR_TIMEOUT: SENSOR_MAX_S,
-        "PYTHONWARNINGS": "ignore:Function `dev_command` is superseded",
-        **os.environ,
-        "DAGSTER_HOME": str(layout.dagster_home),
-        f"{ENVIRONMENT_PREFIX}DATA_DIR": str(settings.data_dir),
-    }
-    raise typer.Exit(keep_running(command, environment, layout.dagster_home, CODE_SERVER))
+    with open_instance(layout.dagster_home) as instance:  # makes its tables, or all processes below would at once
+        mend_clock = partial(forget_ticks_of_the_future, instance)
+        mend_clock()
+        require_free("up", host, port)
+        output.print(f"Dagster UI: [bold]http://{host}:{port}[/]   (Ctrl-C stops it)", highlight=False)
+        # `dagster dev` warns that `dg dev` supersedes it; that one wants a project of its own, which a wheel is not.
+        command = [sys.executable, "-m", "dagster", "dev", "-w", str(_workspace(layout)), "-h", host, "-p", str(port)]
+        environment = {
+            SENSOR_TIMEOUT: SENSOR_MAX_S,
+            "PYTHONWARNINGS": "ignore:Function `dev_command` is superseded",
+            **os.environ,
+            "DAGSTER_HOME": str(layout.dagster_home),
+            f"{ENVIRONMENT_PREFIX}DATA_DIR": str(settings.data_dir),
+        }
+        code = keep_running(command, environment, layout.dagster_home, CODE_SERVER, meanwhile=mend_clock)
+    raise typer.Exit(code)
 
 
 def _workspace(layout: Layout) -> Path:
@@ -61,17 +64,3 @@ def _workspace(layout: Layout) -> Path:
     path = layout.dagster_home / "workspace.yaml"
     write_text(path, WORKSPACE)
     return path
-
-
-def _require_free(host: str, port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise SetupError(
-                f"{host}:{port}",
-                expected="a free port",
-                found=error.strerror or str(error),
-                remedy=f"Choose another: `asr-pipeline up --port {port % 65535 + 1}`.",
-            ) from error

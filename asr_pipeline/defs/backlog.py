@@ -21,12 +21,22 @@ NEVER_STARTED_AFTER_S = 900  # a run that was made and not launched for so long 
 
 def unfinished(instance: dg.DagsterInstance) -> frozenset[str]:
     """Give the recordings that queued or running runs cover, whichever stages those do; a dead run covers none."""
-    records = instance.get_run_records(dg.RunsFilter(statuses=UNFINISHED))
-    return covered(instance, [record.dagster_run for record in records if not _abandoned(record)])
+    return covered(instance, unfinished_runs(instance))
 
 
-def covered(instance: dg.DagsterInstance, runs: Iterable[dg.DagsterRun]) -> frozenset[str]:
-    """Give the recordings that runs cover: ranges in the order of the partitions, keys from their configuration."""
+def unfinished_runs(instance: dg.DagsterInstance, tags: Mapping[str, str] | None = None) -> list[dg.DagsterRun]:
+    """Give the queued and running runs, those of dead processes left out."""
+    records = instance.get_run_records(dg.RunsFilter(statuses=UNFINISHED, tags=tags))
+    return [record.dagster_run for record in records if not _abandoned(record)]
+
+
+def covered(
+    instance: dg.DagsterInstance,
+    runs: Iterable[dg.DagsterRun],
+    step: str = STEP,
+    partitions: dg.DynamicPartitionsDefinition = recordings,
+) -> frozenset[str]:
+    """Give what runs cover: ranges in the order of the partitions, keys from the step's configuration."""
     found: set[str] = set()
     ranges: list[tuple[str, str]] = []
     for run in runs:
@@ -34,9 +44,9 @@ def covered(instance: dg.DagsterInstance, runs: Iterable[dg.DagsterRun]) -> froz
             ranges.append((run.tags[RANGE_START_TAG], run.tags[RANGE_END_TAG]))
         if PARTITION_TAG in run.tags:
             found.add(run.tags[PARTITION_TAG])
-        found.update(_configured_keys(run.run_config))
+        found.update(_configured_keys(run.run_config, step))
     if ranges:
-        known = instance.get_dynamic_partitions(str(recordings.name))
+        known = instance.get_dynamic_partitions(str(partitions.name))
         places = {key: place for place, key in enumerate(known)}
         for first, last in ranges:
             if first in places and last in places:  # else a partition was deleted since: nothing of it can be run
@@ -95,14 +105,14 @@ def run_request(
 
 
 def _abandoned(record: dg.RunRecord) -> bool:
-    age_s = time.time() - record.create_timestamp.timestamp()
+    age_s = abs(time.time() - record.create_timestamp.timestamp())  # of the future: from before the clock was set back
     never_started = record.dagster_run.status is dg.DagsterRunStatus.NOT_STARTED and age_s > NEVER_STARTED_AFTER_S
     return never_started or process_is_gone(record.dagster_run)
 
 
-def _configured_keys(run_config: object) -> list[str]:
+def _configured_keys(run_config: object, step: str) -> list[str]:
     """Give the keys in a run's configuration, which a person may have written."""
     value = run_config
-    for name in ("ops", STEP, "config", "keys"):
+    for name in ("ops", step, "config", "keys"):
         value = value.get(name) if isinstance(value, Mapping) else None
     return [key for key in value if isinstance(key, str)] if isinstance(value, list) else []

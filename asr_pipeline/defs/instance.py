@@ -2,23 +2,33 @@
 
 import fcntl
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 
 import dagster as dg
 import yaml  # type: ignore[import-untyped]  # Dagster brings it; to name its errors
+from dagster._core.instance.ref import InstanceRef
+from sqlalchemy.exc import DBAPIError
 
 from asr_pipeline.defs.own_process import tags_of_our_runs
 from asr_pipeline.defs.partitions import recordings
 from asr_pipeline.domain.errors import PipelineError, SettingInvalid
 from asr_pipeline.domain.stage import Stage
+from asr_pipeline.storage.faults import database_errors
 
 # Tags by which a run says that it takes a contiguous range of partitions; Dagster exports no names for them.
 RANGE_START_TAG = "dagster/asset_partition_range_start"
 RANGE_END_TAG = "dagster/asset_partition_range_end"
 STEP = "recording_stages"
+CAPTURES_NOTHING = {
+    "compute_logs": {
+        "module": "dagster._core.storage.noop_compute_log_manager",
+        "class": "NoOpComputeLogManager",
+    }
+}
+HOME_VARIABLE = "DAGSTER_HOME"
 LOCATION = "asr_pipeline"  # the code location's name in workspace.yaml and pyproject.toml
 REPOSITORY_TAG = ".dagster/repository"  # by it the UI shows a run at its job
 
@@ -37,12 +47,30 @@ def prepare_home(home: Path) -> None:
 
 
 @contextmanager
-def open_instance(home: Path) -> Iterator[dg.DagsterInstance]:
-    """Open the instance in `home`, which is made where it is missing."""
+def open_instance(home: Path, *, capture_output: bool = True) -> Iterator[dg.DagsterInstance]:
+    """Open the instance in `home`, which is made where it is missing.
+
+    `capture_output`: what this process writes while a step runs goes into the step's log, as Dagster would have it. A
+    server that does other work meanwhile wants its own output.
+    Raises StoreUnavailable, StorageFull where its database is away or full, also of what is done with it.
+    """
     prepare_home(home)
+    with _named(home), database_errors(home), _opened(home, capture_output=capture_output) as instance:
+        yield instance
+
+
+@contextmanager
+def dagster_errors(instance: dg.DagsterInstance) -> Iterator[None]:
+    """Raise StoreUnavailable, StorageFull where Dagster's database is away, locked or full."""
+    with database_errors(Path(instance.root_directory)):
+        yield
+
+
+def _opened(home: Path, *, capture_output: bool) -> dg.DagsterInstance:
     try:
         with _one_at_a_time(home):  # two that make Dagster's tables at once meet an error
-            opened = dg.DagsterInstance.from_config(str(home))
+            reference = InstanceRef.from_dir(str(home), overrides=None if capture_output else CAPTURES_NOTHING)
+            return dg.DagsterInstance.from_ref(reference)
     except (dg.DagsterInvalidConfigError, yaml.YAMLError) as error:
         raise SettingInvalid(
             str(home / "dagster.yaml"),
@@ -50,8 +78,6 @@ def open_instance(home: Path) -> Iterator[dg.DagsterInstance]:
             found=" ".join(str(error).split())[:300],
             remedy="Mend it, or remove it: a new one is written.",
         ) from error
-    with opened as instance:
-        yield instance
 
 
 @contextmanager
@@ -59,6 +85,20 @@ def _one_at_a_time(home: Path) -> Iterator[None]:
     with (home / ".opening.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+@contextmanager
+def _named(home: Path) -> Iterator[None]:
+    """Name the home as Dagster's own processes do: `dagster.yaml` finds its storage by this variable."""
+    before = os.environ.get(HOME_VARIABLE)
+    os.environ[HOME_VARIABLE] = str(home)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[HOME_VARIABLE]
+        else:
+            os.environ[HOME_VARIABLE] = before
 
 
 def add_partitions(instance: dg.DagsterInstance, recording_ids: Iterable[str]) -> None:
@@ -73,6 +113,7 @@ def run_in_process(
     stages: Sequence[Stage] | None = None,
     *,
     only_missing: bool = False,
+    tags: Mapping[str, str] | None = None,
 ) -> None:
     """Run a job over recordings in this process: as a range of partitions where they are one, by keys otherwise.
 
@@ -80,22 +121,30 @@ def run_in_process(
     Recordings that fail are in the store with their reasons; only what stops the whole run is raised.
     Raises KeyboardInterrupt after Ctrl-C: what was committed until then stays.
     """
-    quiet = {"console": {"config": {"log_level": "CRITICAL"}}}
-    tags, config = partitions_of_run(instance.get_dynamic_partitions(str(recordings.name)), recording_ids)
-    as_range = RANGE_START_TAG in tags
+    range_tags, config = partitions_of_run(instance.get_dynamic_partitions(str(recordings.name)), recording_ids)
+    as_range = RANGE_START_TAG in range_tags
     if stages is not None and not as_range:  # why not as a selection: `assets.StagesConfig`
         config["stages"] = [stage.value for stage in stages]
-    settings = {**config, "only_missing": only_missing}
+    selection = [dg.AssetKey(stage.value) for stage in stages] if stages is not None and as_range else None
+    all_tags = {**(tags or {}), **range_tags}
+    execute(job, instance, all_tags, {STEP: {"config": {**config, "only_missing": only_missing}}}, selection)
+
+
+def execute(
+    job: dg.JobDefinition,
+    instance: dg.DagsterInstance,
+    tags: Mapping[str, str],
+    config_of_steps: Mapping[str, object],
+    asset_selection: Sequence[dg.AssetKey] | None = None,
+) -> None:
+    """Run a job in this process. A step that ends by naming what failed is no error; what stops the run is raised."""
+    quiet = {"console": {"config": {"log_level": "CRITICAL"}}}
     try:
         job.execute_in_process(
             instance=instance,
-            tags={
-                **tags,
-                **tags_of_our_runs(),
-                REPOSITORY_TAG: f"__repository__@{LOCATION}",
-            },
-            run_config={"loggers": quiet, "ops": {STEP: {"config": settings}}},
-            asset_selection=[dg.AssetKey(stage.value) for stage in stages] if stages is not None and as_range else None,
+            tags={**tags, **tags_of_our_runs(), REPOSITORY_TAG: f"__repository__@{LOCATION}"},
+            run_config={"loggers": quiet, "ops": config_of_steps},
+            asset_selection=asset_selection,
         )
     except dg.Failure:  # how the step ends where some recordings failed
         return
@@ -116,10 +165,10 @@ def partitions_of_run(known: Sequence[str], wanted: Sequence[str]) -> tuple[dict
 
 
 def _cause(error: BaseException) -> BaseException:
-    """Give our own error from under those that Dagster wraps around it."""
+    """Give our own error, or that of Dagster's database, from under those that Dagster wraps around it."""
     inner: BaseException | None = error
     while inner is not None:
-        if isinstance(inner, PipelineError):
+        if isinstance(inner, (PipelineError, DBAPIError)):
             return inner
         inner = inner.__cause__ or inner.__context__
     return error

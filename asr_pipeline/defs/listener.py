@@ -2,10 +2,12 @@
 
 import hashlib
 from collections.abc import Collection
+from contextlib import AbstractContextManager, nullcontext
 
 import dagster as dg
 
 from asr_pipeline.defs.checks import evaluations
+from asr_pipeline.defs.instance import dagster_errors
 from asr_pipeline.defs.metadata import stage_metadata
 from asr_pipeline.domain.errors import PipelineError
 from asr_pipeline.domain.results import RecordingResults
@@ -21,7 +23,10 @@ INPUT_EVENT_TAG_PREFIX = "dagster/input_event_pointer/"
 
 
 class DagsterListener:
-    """Implements `ports.FlowListener`. `told` are the (recording, stage) pairs that crashed runs before have logged."""
+    """Implements `ports.FlowListener`. `told` are the (recording, stage) pairs that crashed runs before have logged.
+
+    Where Dagster's database is away or full, it says so as our own does: the flow tells again.
+    """
 
     def __init__(
         self,
@@ -42,15 +47,23 @@ class DagsterListener:
         """Log the materialization and the checks."""
         recording_id = results.recording.recording_id
         if (recording_id, stage) not in self._told:
-            self._context.log_event(materialization(stage, results))
-            for evaluation in evaluations(stage, results):
-                self._context.log_event(evaluation)
+            with dagster_errors(self._context.instance), _together(self._context):
+                self._context.log_event(materialization(stage, results))
+                for evaluation in evaluations(stage, results):
+                    self._context.log_event(evaluation)
         self._also.stage_done(stage, results)
 
     def recording_failed(self, recording_id: str, stage: Stage, error: PipelineError) -> None:
         """Log the reason; the run names all failures again at its end."""
-        self._context.log.error("%s stopped at %s: %s", recording_id, stage, error)
+        with dagster_errors(self._context.instance):
+            self._context.log.error("%s stopped at %s: %s", recording_id, stage, error)
         self._also.recording_failed(recording_id, stage, error)
+
+
+def _together(context: dg.AssetExecutionContext) -> AbstractContextManager[None]:
+    """Have what is logged meanwhile written in one transaction, where Dagster's storage can (`EmbeddedStorage`)."""
+    together = getattr(context.instance.event_log_storage, "together", None)
+    return nullcontext() if together is None else together(context.run.run_id)
 
 
 def materialization(stage: Stage, results: RecordingResults) -> dg.AssetMaterialization:

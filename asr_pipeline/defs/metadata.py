@@ -115,15 +115,21 @@ def _subtitles(results: RecordingResults) -> Metadata:
 
 def _preview(transcript: Transcript, sets: Sequence[TranslationSet]) -> str:
     """Make a table of the first lines, English beside each language, right-to-left text isolated."""
-    heads = ["time", "en", *(translated.language for translated in sets)]
-    rows = []
-    for utterance in islice(transcript.utterances, PREVIEW_LINES):
-        texts = [isolate(s.translations[utterance.index].text, s.language) for s in sets]
-        rows.append([f"{utterance.start_s:.1f}{NO_BREAK_SPACE}s", utterance.sentence, *texts])
-    if not rows:
-        return "*(no words)*"
-    sides = ["---:", "---", *("---:" if is_right_to_left(s.language) else "---" for s in sets)]
-    table = [heads, sides, *rows]
+    rows = [
+        [utterance.sentence, *(s.translations[utterance.index].text for s in sets)]
+        for utterance in islice(transcript.utterances, PREVIEW_LINES)
+    ]
+    times = [f"{utterance.start_s:.1f}{NO_BREAK_SPACE}s" for utterance in transcript.utterances[:PREVIEW_LINES]]
+    return side_by_side(["en", *(s.language for s in sets)], rows, times) if rows else "*(no words)*"
+
+
+def side_by_side(languages: Sequence[str], rows: Sequence[Sequence[str]], times: Sequence[str] = ()) -> str:
+    """Make a table of lines in several languages, right-to-left text isolated and on its own side."""
+    sides = ["---:" if is_right_to_left(language) else "---" for language in languages]
+    lines = [[isolate(text, language) for text, language in zip(row, languages, strict=True)] for row in rows]
+    table = [list(languages), sides, *lines]
+    if times:
+        table = [[first, *row] for first, row in zip(["time", "---:", *times], table, strict=True)]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in table)
 
 

@@ -100,7 +100,7 @@ def _unknown_partitions(
     unpartitioned = []
     for one in registered(connection):
         unknown.discard(one.recording_id)
-        late = not (at_work and one.in_progress) or now - one.registered_at > LAG
+        late = not (at_work and one.in_progress) or abs(now - one.registered_at) > LAG
         if one.recording_id not in known and not one.retired and late:
             unpartitioned.append(one.recording_id)
     for recording_id in sorted(unknown):
@@ -121,7 +121,7 @@ def _missing(
     told = _materialized(instance, stage)
     now = dt.datetime.now(dt.UTC)
     for one in candidates:
-        soon = one.root_run_id in roots_at_work and now - one.committed_at < LAG
+        soon = one.root_run_id in roots_at_work and abs(now - one.committed_at) < LAG
         if one.recording_id not in told and not soon:
             yield Finding(
                 FindingKind.MATERIALIZATION_MISSING,

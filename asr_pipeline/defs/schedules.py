@@ -32,7 +32,7 @@ def retry_failed(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.Sk
     ids = [recording_id for recording_id in due if recording_id not in busy][:RETRIES_AT_ONCE]
     if not ids:
         return dg.SkipReason(f"Nothing is due to be tried again ({len(due)} due, all of them in runs).")
-    return backlog.run_request(context.instance, ids, run_key=f"retry {now:%Y-%m-%dT%H:%M}")
+    return backlog.run_request(context.instance, ids)
 
 
 report_job = dg.define_asset_job(

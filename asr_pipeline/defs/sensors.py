@@ -2,9 +2,7 @@
 
 import datetime as dt
 import itertools
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import dagster as dg
 
@@ -12,35 +10,28 @@ from asr_pipeline.defs.assets import RECORDINGS_PER_RUN
 from asr_pipeline.defs.backlog import covered, run_request, waiting_rows
 from asr_pipeline.defs.dead_runs import close_dead_runs
 from asr_pipeline.defs.jobs import process_recordings
+from asr_pipeline.defs.pauses import ASKED_BY_TAG, pause_after_vain_runs
 from asr_pipeline.domain.errors import TransientFailure
 from asr_pipeline.domain.inbox import (
     STILL_OPEN_WAIT_S,
     FoundFile,
     SizeClass,
-    in_order,
-    read_cursor,
     size_class,
-    write_cursor,
 )
 from asr_pipeline.settings import load_settings
 from asr_pipeline.steps.ingest import IngestReport
-from asr_pipeline.storage.inbox import is_open_for_writing, only_one
+from asr_pipeline.storage.inbox import Writers, only_one, writers
 from asr_pipeline.storage.text import storable
 from asr_pipeline.wiring.storage import Storage, open_storage
+from asr_pipeline.wiring.taking import Taking, look_twice
 
-FILES_A_TICK = 200
-MOST_S_A_TICK = 30.0  # a tick that is asked for by hand is waited for
-ASKED_BY_TAG = "asr_pipeline/asked_by"
 SIZE_TAG = "asr_pipeline/size"
 PRIORITY_TAG = "dagster/priority"
 # Before backfills and what people start, which have 0. A large run can't be overtaken for good: the next is not asked
 # for while one is queued, and in what waits meanwhile age counts.
 PRIORITIES = {SizeClass.SMALL: "3", SizeClass.MEDIUM: "2", SizeClass.LARGE: "1"}
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 30.0, 1800.0  # after runs that ended without having done their recordings
-RUNS_LOOKED_BACK = 10
 NAMED_IN_FULL = 3
 LANE_GRACE = dt.timedelta(seconds=60)  # small uploads are the gateway's to run; what it left so long, it won't
-ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 QUEUED = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED]
 
 
@@ -57,52 +48,31 @@ def inbox(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReaso
         with open_storage(load_settings()) as storage, only_one(storage.inbox.lock_file) as alone:
             if not alone:
                 return dg.SkipReason("Another process is taking files.")
-            taken = _take_files(context, storage)
+            taken = look_twice(storage, context.cursor, _is_complete)
             close_dead_runs(context.instance, storage.store)
             request, why_not = _next_run(context.instance, storage)
     except TransientFailure as error:
         return dg.SkipReason(storable(str(error)))
+    _log(context, taken.report)
+    told = _told(taken)
     if request is not None:
-        context.log.info("%s", taken.told)
+        context.log.info("%s", told)
         return dg.SensorResult(run_requests=[request], cursor=taken.cursor)
-    return dg.SensorResult(skip_reason=" ".join(filter(None, [taken.told, why_not])), cursor=taken.cursor)
+    return dg.SensorResult(skip_reason=" ".join(filter(None, [told, why_not])), cursor=taken.cursor)
 
 
-@dataclass(frozen=True, slots=True)
-class _Taken:
-    """What a tick did: text for people, and the cursor for the next."""
-
-    told: str
-    cursor: str
+def _is_complete(file: FoundFile, unchanged_s: float) -> bool:
+    """Tell whether nobody writes to a file, as far as one can tell."""
+    return unchanged_s >= STILL_OPEN_WAIT_S or writers(file.path) is not Writers.SOME
 
 
-def _take_files(context: dg.SensorEvaluationContext, storage: Storage) -> _Taken:
-    """Take the files that are complete, most due first."""
-    now_s = time.time()
-    look = storage.inbox.look()
-    before = read_cursor(context.cursor, now_s)
-    pending = in_order(storage.ingest.sort_out(look.files), now_s)
-    complete = list(itertools.islice(_complete(pending, before, now_s), FILES_A_TICK))
-    complete.sort(key=lambda file: not file.is_link)  # while the files that links lead to are still there
-    report = storage.ingest.take(complete, most_s=MOST_S_A_TICK)
+def _log(context: dg.SensorEvaluationContext, report: IngestReport) -> None:
     for name, recording_id in report.accepted.items():
         context.log.info("Taken: %r is %s", name, recording_id)  # %r: names can be of any bytes
     for name, reason in report.refused.items():
         context.log.warning("Refused: %r: %s", name, storable(reason))
     for name, reason in report.waiting.items():
         context.log.warning("Left for later: %r: %s", name, storable(reason))
-    told = _told(report, left=len(look.files) - len(pending), found=len(pending), closed=look.closed)
-    remaining = (file for file in pending if file.name not in report.accepted and file.name not in report.refused)
-    return _Taken(told, write_cursor(remaining, before, now_s))
-
-
-def _complete(files: Sequence[FoundFile], before: Mapping[str, float], now_s: float) -> Iterator[FoundFile]:
-    """Give the files that have not changed since the look before, and that nobody writes to as far as one can tell."""
-    for file in files:
-        if (since_s := before.get(file.digest)) is None:
-            continue
-        if now_s - since_s >= STILL_OPEN_WAIT_S or not is_open_for_writing(file.path):
-            yield file
 
 
 def _next_run(instance: dg.DagsterInstance, storage: Storage) -> tuple[dg.RunRequest | None, str]:
@@ -119,7 +89,9 @@ def _next_run(instance: dg.DagsterInstance, storage: Storage) -> tuple[dg.RunReq
     if queued:
         return None, f"{len(rows)} recordings wait until run {queued[0].run_id[:8]} has left the queue."
     ids = [row.recording_id for row in rows]
-    pause = _pause(instance, ids)
+    pause = pause_after_vain_runs(
+        instance, inbox.name, lambda run: not covered(instance, [run]).isdisjoint(ids), f"{len(ids)} recordings"
+    )
     if pause:
         return None, pause
     size = size_class(max(row.size_bytes for row in rows))
@@ -127,44 +99,21 @@ def _next_run(instance: dg.DagsterInstance, storage: Storage) -> tuple[dg.RunReq
     return run_request(instance, ids, tags=tags), ""
 
 
-def _pause(instance: dg.DagsterInstance, ids: Sequence[str]) -> str:
-    """Tell how long to wait where the last runs ended without doing what they were asked for; "" to go on.
-
-    A run that can't begin, for want of a model perhaps, must not be started every few seconds.
-    """
-    filters = dg.RunsFilter(tags={ASKED_BY_TAG: inbox.name}, statuses=ENDED)
-    records = instance.get_run_records(filters, limit=RUNS_LOOKED_BACK)
-    in_vain = list(itertools.takewhile(lambda one: covered(instance, [one.dagster_run]).intersection(ids), records))
-    if not in_vain:
-        return ""
-    last = in_vain[0]
-    ended_s = last.end_time or last.update_timestamp.timestamp()
-    pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** (len(in_vain) - 1))
-    left_s = ended_s + pause_s - time.time()
-    if not 0 < left_s <= pause_s:  # beyond it: the clock was set back
-        return ""
-    return (
-        f"{len(ids)} recordings wait: run {last.dagster_run.run_id[:8]} ended without having done them "
-        f"({len(in_vain)} in a row). The next is started in {left_s:.0f} s; its log says what to change."
-    )
-
-
-def _told(report: IngestReport, *, left: int, found: int, closed: Sequence[tuple[str, str]]) -> str:
+def _told(taking: Taking) -> str:
     """Sum up a tick in a few words, with the first names of what needs a person's eye."""
-    parts = []
+    report, parts = taking.report, []
     if report.accepted:
         parts.append(f"{len(report.accepted)} taken.")
     if report.refused:
         parts.append(f"{len(report.refused)} refused: {_named(report.refused)}")
     if report.waiting:
         parts.append(f"{len(report.waiting)} left for later: {_named(report.waiting)}")
-    unready = found - len({*report.accepted, *report.refused, *report.waiting})
-    if unready:
-        parts.append(f"{unready} not yet complete, or for the next tick.")
-    if left:
-        parts.append(f"{left} known that stay in the inbox.")
-    if closed:
-        parts.append(f"Folders that can't be looked into: {_named(dict(closed))}")
+    if taking.unready:
+        parts.append(f"{taking.unready} not yet complete, or for the next tick.")
+    if taking.left:
+        parts.append(f"{taking.left} known that stay in the inbox.")
+    if taking.closed:
+        parts.append(f"Folders that can't be looked into: {_named(taking.closed)}")
     return " ".join(parts) or "The inbox is empty."
 
 

@@ -23,7 +23,10 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A file as it was when it was taken. `path` is where it lay; `recording_id` is set where it was accepted."""
+    """A file as it was when it was taken. `path` is where it lay; `recording_id` is set where it was accepted.
+
+    An upload lay nowhere: its path is `upload/NAME`, its time of change is when it came.
+    """
 
     path: str
     size_bytes: int

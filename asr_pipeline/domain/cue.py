@@ -3,6 +3,7 @@
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from asr_pipeline.domain.persian import PersianDigits
 
@@ -60,6 +61,7 @@ class Cue:
         return reading_chars(self.texts) / self.duration_s if self.duration_s > 0 else float("inf")
 
 
+@lru_cache(maxsize=4096)  # the breaking of lines asks for the same words again and again
 def visible_chars(text: str) -> int:
     """Count the characters that take room on screen."""
     return sum(unicodedata.category(character) not in _INVISIBLE for character in text)

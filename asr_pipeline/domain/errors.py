@@ -5,12 +5,14 @@ PipelineError
 │   ├── UnreadableAudio   not audio, corrupt, or not a regular file
 │   ├── LimitExceeded     too long, too large
 │   ├── NoSpeech          silent, where silence is not allowed
+│   ├── NoteInvalid       a note's title, text or language can't be one
 │   ├── EngineStuck       an engine does not come to an end with it
 │   └── EngineCrashed     an engine's process dies of it
 ├── TransientFailure      the surroundings failed: tried again with back-off, then reported
 │   ├── StoreUnavailable  database away or locked
 │   ├── StorageFull       no room to write
 │   └── EngineFailed      an engine gave no result
+├── NoteChanged           an edit was made for another version of a note than there is
 ├── UpstreamMissing       an earlier stage has no result yet: materialize it first
 ├── InternalError         a fault in this program
 └── SetupError            the installation must change first: a model, a setting, a folder
@@ -65,6 +67,10 @@ class NoSpeech(PermanentFailure):
     """No speech was found, and the settings don't allow that."""
 
 
+class NoteInvalid(PermanentFailure):
+    """A note's title, text or language can't be one."""
+
+
 class EngineStuck(PermanentFailure):
     """An engine took more than its time, also in a process of its own."""
 
@@ -89,12 +95,26 @@ class EngineFailed(TransientFailure):
     """An engine gave no result, or one that does not fit what it was given."""
 
 
+class NoteChanged(PipelineError):
+    """An edit was made for another version of a note than there is."""
+
+
 class UpstreamMissing(PipelineError):
     """A stage was asked for whose input was never made."""
 
 
 class InternalError(PipelineError):
     """This program has a fault; the traceback is in the run's log."""
+
+
+def internal_error(subject: str, error: Exception) -> InternalError:
+    """Give what people are told of an error that nobody has foreseen."""
+    return InternalError(
+        subject,
+        expected="this program to work",
+        found=f"{type(error).__name__}: {error}",
+        remedy="Report this, with the traceback in the run's log.",
+    )
 
 
 class SetupError(PipelineError):

@@ -1,9 +1,16 @@
 """Translations, aligned to utterances."""
 
+import re
 from dataclasses import dataclass
 
 SOURCE_LANGUAGE = "en"
 DEFAULT_TARGET_LANGUAGE = "fa"
+_CODE = re.compile(r"[a-z]{2,3}")
+
+
+def is_language_code(code: str) -> bool:
+    """Tell whether a text has the form of an ISO 639 code."""
+    return _CODE.fullmatch(code) is not None
 
 
 @dataclass(frozen=True, slots=True)

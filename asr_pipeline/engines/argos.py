@@ -1,4 +1,4 @@
-"""Argos Translate's packages, run by CTranslate2: the only importer of argostranslate, ctranslate2 and sentencepiece.
+"""Argos Translate's packages, and OPUS-MT models beside them, run by CTranslate2: the importer of argostranslate.
 
 Argos' package metadata and tokenizer are used as they are. Its `translate` module is not: it imports torch, and joins
 all sentences' tokens before decoding, which loses which sentence became which (docs/adr/0003-no-torch.md).
@@ -23,6 +23,7 @@ from typing import Any
 from asr_pipeline.domain.errors import EngineFailed, ModelMissing
 from asr_pipeline.domain.glossary import Glossary
 from asr_pipeline.engines.long_sentences import MAX_OUTPUT_TOKENS, divide
+from asr_pipeline.engines.opus import is_opus, open_opus
 from asr_pipeline.engines.terms import SPACE, Decoded, Replacement, replacements
 from asr_pipeline.engines.witness import ModelWitness
 from asr_pipeline.ports import EngineVersion
@@ -51,13 +52,24 @@ class ArgosTranslator:
         """Name CTranslate2's version, the packages on the way, and what makes their results: content and beam."""
         route = self._route(source, target)
         return EngineVersion(
-            engine=f"argos (ctranslate2 {installed_version('ctranslate2')})",
+            engine=f"{' + '.join(_kinds(route))} (ctranslate2 {installed_version('ctranslate2')})",
             model=" + ".join(package.package_path.name for package in route),
             version=" + ".join(
                 f"{package.package_version} {_fingerprint(package.package_path)} beam {self.beam_size}"
                 for package in route
             ),
         )
+
+    def pairs(self) -> frozenset[tuple[str, str]]:
+        """Give the pairs of languages that packages lead between, also over other languages."""
+        direct = {(package.from_code, package.to_code) for package in map(_open, self.packages)}
+        found = direct
+        while True:
+            further = found | {(source, target) for source, via in found for on, target in direct if via == on}
+            further = {(source, target) for source, target in further if source != target}
+            if further == found:
+                return frozenset(found)
+            found = further
 
     def preload(self, source: str, target: str) -> None:
         """Load the models of a pair of languages now. Raises ModelMissing where one can't be loaded."""
@@ -142,6 +154,10 @@ class ArgosTranslator:
         )
 
 
+def _kinds(route: Iterable[Any]) -> Iterable[str]:
+    return dict.fromkeys("opus-mt" if is_opus(package.package_path) else "argos" for package in route)
+
+
 def _names(packages: Iterable[Any]) -> str:
     return ", ".join(f"{package.from_code}_{package.to_code}" for package in packages) or "no package"
 
@@ -185,7 +201,7 @@ def _open(path: Path) -> Any:  # noqa: ANN401
     """Read a package's metadata, and find its tokenizer."""
     argos = _argos_package()
     try:
-        package = argos.Package(path)
+        package = open_opus(path) if is_opus(path) else argos.Package(path)
         package.tokenizer.encode("")  # loads it
         codes = (package.from_code, package.to_code)
     except (OSError, ValueError, RuntimeError, AttributeError) as error:
@@ -245,7 +261,7 @@ def _unusable(path: Path, found: str) -> ModelMissing:
 def _fingerprint(path: Path) -> str:
     """First 10 hex digits of a SHA-256 over what decides the results: model, vocabulary, tokenizer, metadata."""
     digest = hashlib.sha256()
-    files = [*path.glob("*.model"), path / "metadata.json", *(path / "model").rglob("*")]
+    files = [*path.glob("*.model"), *path.glob("*.spm"), path / "metadata.json", *(path / "model").rglob("*")]
     for file in sorted(file for file in files if file.is_file()):
         digest.update(f"{file.relative_to(path)}\0{file.stat().st_size}\0".encode())
         with file.open("rb") as content:

@@ -93,7 +93,7 @@ class CanonicalWriter:
         return StorageFull(
             str(self._destination),
             expected="room and permission to write audio",
-            found=str(cause) or "fewer bytes written than given",
+            found=str(cause).rstrip(".") or "fewer bytes written than given",
             remedy="Free some space, or set ASR_PIPELINE_DATA_DIR to a folder with room, and try again.",
         )
 

@@ -8,6 +8,7 @@ there too fails for good, alone.
 import asyncio
 import logging
 import time
+import traceback
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future
 from dataclasses import dataclass
@@ -177,7 +178,11 @@ def _marked(claim: Claim, name: str, work: Callable[..., T], arguments: tuple[ob
 
 def _timed(work: Callable[..., T], arguments: tuple[object, ...]) -> tuple[T, float]:
     started = time.perf_counter()
-    return work(*arguments), time.perf_counter() - started
+    try:
+        return work(*arguments), time.perf_counter() - started
+    except MemoryError as error:
+        traceback.clear_frames(error.__traceback__)  # or what it has taken stays taken as long as the error is known
+        raise
 
 
 def _stuck(subject: str, limit_s: float, found: str = "none by then") -> EngineStuck:

@@ -8,25 +8,23 @@ that works on the same recording is waited for, and what it has committed is not
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TypeVar
 
-from asr_pipeline.domain.errors import InternalError, PipelineError, SetupError, TransientFailure, UpstreamMissing
+from asr_pipeline.domain.errors import PipelineError, SetupError, TransientFailure, UpstreamMissing, internal_error
 from asr_pipeline.domain.recording import Recording, RecordingState
 from asr_pipeline.domain.results import RecordingResults
 from asr_pipeline.domain.stage import Stage
 from asr_pipeline.ports import Claim, FlowListener, RunContext
-from asr_pipeline.steps.patience import attempts
+from asr_pipeline.steps.patience import attempts, cause, patiently
 from asr_pipeline.steps.stages import Stages
 from asr_pipeline.steps.tools import FlowRules, Tools
 from asr_pipeline.steps.work import Place, Work
 
 __all__ = ["Flow", "FlowReport", "FlowRules", "Tools"]
 
-T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 CLAIM_LOOK_S = 0.05  # how soon a recording that another has is asked for again, and then ever more seldom
@@ -78,7 +76,7 @@ class Flow:
         try:
             asyncio.run(self._all(recording_ids))
         except BaseExceptionGroup as group:  # an interrupt comes as a BaseException
-            raise _first(group) from group
+            raise cause(group) from group
         finally:
             self._stages.close()
         return self._report
@@ -95,10 +93,10 @@ class Flow:
     async def _recording(self, recording_id: str, place: Place) -> None:
         """Take one recording through the stages once nobody else works on it."""
         try:
-            recording = await self._patiently(partial(self._tools.store.recording, recording_id))
+            recording = await patiently(partial(self._tools.store.recording, recording_id), self._rules)
             claim = await self._claim(recording, place)
         except KeyError:
-            self._tell_failure(recording_id, Stage.RAW_AUDIO, _not_registered(recording_id))
+            await self._tell_failure(recording_id, Stage.RAW_AUDIO, _not_registered(recording_id))
         except TransientFailure as error:
             await self._fail(recording_id, Stage.RAW_AUDIO, error)
         else:
@@ -113,7 +111,7 @@ class Flow:
         """Wait until nobody else works on a recording; meanwhile its place in the window is another's."""
         look_s = CLAIM_LOOK_S
         while True:
-            claim = await self._patiently(partial(self._tools.claims.claim, recording))
+            claim = await patiently(partial(self._tools.claims.claim, recording), self._rules)
             if claim is not None:
                 try:
                     await place.take()
@@ -130,7 +128,7 @@ class Flow:
         """Take one recording through the stages; keep and tell its failure, so that it never stops the others."""
         recording, recording_id = work.results.recording, work.results.recording.recording_id
         try:
-            await self._patiently(partial(self._see_what_is_there, work))
+            await patiently(partial(self._see_what_is_there, work), self._rules)
             with self._stages.batcher.producer():
                 for stage in (Stage.RAW_AUDIO, Stage.SEGMENTS, Stage.TRANSCRIPTS):
                     await self._stage(stage, work)
@@ -145,7 +143,7 @@ class Flow:
             await self._fail(recording_id, work.stage, named)
         except Exception as error:  # a fault of ours in one recording must not lose the others' work
             logger.exception("%s stopped at %s", recording_id, work.stage)
-            await self._fail(recording_id, work.stage, _internal(recording_id, error))
+            await self._fail(recording_id, work.stage, internal_error(recording_id, error))
         else:
             self._report.done.append(recording_id)
 
@@ -155,43 +153,40 @@ class Flow:
         commits, before = store.last_commits([recording_id])[recording_id], self._commits_before[recording_id]
         work.there = {stage for stage, commit in commits.items() if before.get(stage) != commit}
         work.there |= {stage for stage in Stage if (recording_id, stage) in self._committed}
-        if self._only_missing and store.rows([recording_id])[0].state is RecordingState.DONE:
+        (row,) = store.rows([recording_id])
+        if self._only_missing and row.state is RecordingState.DONE:
             work.there = set(Stage)
         elif self._only_missing:
             made_with = self._rules.made_with
             work.there |= {stage for stage, commit in commits.items() if commit.made_with == made_with.get(stage, "")}
+        work.there -= {row.failed_stage}  # its failure stays noted until it is committed anew, whatever was before
         work.trusts_spans = self._resume or Stage.TRANSCRIPTS not in commits
 
     async def _fail(self, recording_id: str, stage: Stage, error: PipelineError) -> None:
-        await self._patiently(partial(self._tools.store.save_failure, recording_id, stage, error, self._run_context))
-        self._tell_failure(recording_id, stage, error)
+        await patiently(
+            partial(self._tools.store.save_failure, recording_id, stage, error, self._run_context), self._rules
+        )
+        await self._tell_failure(recording_id, stage, error)
 
-    def _tell_failure(self, recording_id: str, stage: Stage, error: PipelineError) -> None:
+    async def _tell_failure(self, recording_id: str, stage: Stage, error: PipelineError) -> None:
         self._report.failed[recording_id] = error
-        self._listener.recording_failed(recording_id, stage, error)
-
-    async def _patiently(self, do: Callable[[], T]) -> T:
-        """Do what may fail transiently, until it does not or patience is at its end."""
-        async for attempt in attempts(self._rules):
-            with attempt:
-                return do()
-        raise AssertionError("stamina ends by returning or raising")
+        await patiently(partial(self._listener.recording_failed, recording_id, stage, error), self._rules)
 
     async def _stage(self, stage: Stage, work: Work) -> None:
         """Compute, commit and tell a stage that was asked for; load one that was not, where a later one needs it."""
         work.stage = stage
         if stage not in self._wanted:
             if any(later.order > stage.order for later in self._wanted):
-                await self._patiently(partial(self._stages.load, stage, work.results))
+                await patiently(partial(self._stages.load, stage, work.results), self._rules)
             return
         if stage in work.there:
-            await self._patiently(partial(self._stages.load, stage, work.results))
+            await patiently(partial(self._stages.load, stage, work.results), self._rules)
         else:
             work.there.clear()  # what is there of later stages was made from another result of this one
             async for attempt in attempts(self._rules):
                 with attempt:
                     await self._stages.compute(stage, work)
-        self._listener.stage_done(stage, work.results)
+        await patiently(partial(self._listener.stage_done, stage, work.results), self._rules)
 
 
 def _not_registered(recording_id: str) -> UpstreamMissing:
@@ -201,18 +196,3 @@ def _not_registered(recording_id: str) -> UpstreamMissing:
         found="a partition that was added by hand",
         remedy="Register its file with `asr-pipeline process FILE`, and delete this partition.",
     )
-
-
-def _internal(recording_id: str, error: Exception) -> InternalError:
-    return InternalError(
-        recording_id,
-        expected="this program to work",
-        found=f"{type(error).__name__}: {error}",
-        remedy="Report this, with the traceback in the run's log.",
-    )
-
-
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Give one of the group's errors: they are one cause, met by several recordings."""
-    error = group.exceptions[0]
-    return _first(error) if isinstance(error, BaseExceptionGroup) else error

@@ -1,12 +1,15 @@
 """How long what fails transiently is tried again within a run."""
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from typing import TypeVar
 
 import stamina
 
 from asr_pipeline.domain.errors import StoreUnavailable, TransientFailure
 from asr_pipeline.steps.tools import FlowRules
+
+T = TypeVar("T")
 
 STORE_WAIT_S = 90.0  # a database that is restarted is back by then; every recording waits for the same one
 LONGEST_WAIT_S = 5.0
@@ -23,6 +26,20 @@ def attempts(rules: FlowRules) -> AsyncIterator[stamina.Attempt]:
             wait_max=LONGEST_WAIT_S,
         )
     )
+
+
+async def patiently(do: Callable[[], T], rules: FlowRules) -> T:
+    """Do what may fail transiently, until it does not or patience is at its end."""
+    async for attempt in attempts(rules):
+        with attempt:
+            return do()
+    raise AssertionError("stamina ends by returning or raising")
+
+
+def cause(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Give one of the group's errors: they are one cause, met by several that were worked on at the same time."""
+    error = group.exceptions[0]
+    return cause(error) if isinstance(error, BaseExceptionGroup) else error
 
 
 class _WorthTrying:

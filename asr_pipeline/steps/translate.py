@@ -112,6 +112,7 @@ async def translate_unknown(
     *,
     version: EngineVersion,
     glossary: Glossary = NO_GLOSSARY,
+    source: str = SOURCE_LANGUAGE,
 ) -> list[str]:
     """Translate what the memory does not know, and let it know.
 
@@ -122,7 +123,7 @@ async def translate_unknown(
     fresh: dict[str, str] = {}
     for terms in set(terms_of.values()):
         group = [sentence for sentence, own in terms_of.items() if own == terms]
-        known |= memory.recall(group, SOURCE_LANGUAGE, language, _with_terms(version, terms))
+        known |= memory.recall(group, source, language, _with_terms(version, terms))
     for with_terms in (False, True):
         unknown = [one for one, terms in terms_of.items() if one not in known and bool(terms) is with_terms]
         if unknown:
@@ -130,7 +131,7 @@ async def translate_unknown(
             fresh |= dict(zip(unknown, await translate_now(unknown, own), strict=True))
     for terms in {terms_of[sentence] for sentence in fresh}:
         pairs = {sentence: text for sentence, text in fresh.items() if terms_of[sentence] == terms}
-        memory.remember(pairs, SOURCE_LANGUAGE, language, _with_terms(version, terms))
+        memory.remember(pairs, source, language, _with_terms(version, terms))
     known |= fresh
     return [known[sentence] for sentence in sentences]
 

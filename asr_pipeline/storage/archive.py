@@ -34,9 +34,22 @@ FindFault = Callable[[Path], str | None]
 def unpack(archive: Path, destination: Path, find_fault: FindFault) -> None:
     """Unpack `archive` beside `destination`, look at what came out, sync it to disk, and rename it to `destination`.
 
-    An archive of one folder gives that folder's content. `find_fault` says what is wrong with the folder, or None.
-    What lay at `destination` before is replaced. The caller holds `lock`. Raises SetupError where the archive is
-    damaged, dangerous or not a model, StorageFull where there is no room; nothing has changed then.
+    An archive of one folder gives that folder's content. Otherwise as `install`; damaged or dangerous archives are
+    refused as well.
+    """
+
+    def fill(folder: Path) -> Path:
+        _extract(archive, folder)
+        return _only_folder(folder)
+
+    install(fill, destination, find_fault, of=archive)
+
+
+def install(fill: Callable[[Path], Path], destination: Path, find_fault: FindFault, *, of: Path) -> None:
+    """Put a model to `destination`, whole or not at all. `fill` makes a folder, and gives what is to be there of it.
+
+    `find_fault` says what is wrong with that, or None. What lay at `destination` before is replaced. The caller holds
+    `lock`. Raises SetupError where it is no model, StorageFull where there is no room; nothing has changed then.
     """
     parent = destination.parent
     with storage_errors(parent):
@@ -44,11 +57,10 @@ def unpack(archive: Path, destination: Path, find_fault: FindFault) -> None:
         _remove_leftovers(destination)
         folder = parent / f"{_leftover_prefix(destination)}{uuid.uuid4().hex}"
         try:
-            _extract(archive, folder)
-            root = _only_folder(folder)
+            root = fill(folder)
             fault = find_fault(root)
             if fault:
-                raise _refusal(archive, "a model", fault)
+                raise _refusal(of, "a model", fault)
             _sync_tree(root)
             _replace(root, destination)
         finally:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from sqlalchemy import URL, exc
 
@@ -10,6 +11,8 @@ from asr_pipeline.domain.errors import PipelineError, SettingInvalid, StorageFul
 # SQLSTATE classes and codes of PostgreSQL's manual, appendix A.
 _AWAY_CLASSES = ("08", "53", "57", "58", "40", "55")  # connection, resources, operator, system, rollback, lock
 _DISK_FULL = "53100"
+# SQLite has a code of its own for a full disk alone; a quota, or a limit on the size of files, is a failed write to it.
+_SQLITE_FULL = ("SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_SHMSIZE")
 _SQLITE_AWAY = (
     "SQLITE_BUSY",
     "SQLITE_LOCKED",
@@ -31,20 +34,26 @@ def masked(url: URL) -> str:
 
 
 @contextmanager
-def database_errors(url: URL) -> Iterator[None]:
+def database_errors(where: URL | Path) -> Iterator[None]:
     """Raise StoreUnavailable where the database is away or locked, StorageFull or SettingInvalid where that is why.
+
+    `where` is its address, or a folder that it lies in: what the messages name.
 
     Any other database error is a defect of the program and passes as it is.
     """
     try:
         yield
     except exc.TimeoutError as error:
-        raise _away(masked(url), "no free connection in time") from error
+        raise _away(_subject(where), "no free connection in time") from error
     except exc.DBAPIError as error:
-        explained = _explain(masked(url), error)
+        explained = _explain(_subject(where), error)
         if explained is None:
             raise
         raise explained from error
+
+
+def _subject(where: URL | Path) -> str:
+    return str(where) if isinstance(where, Path) else masked(where)
 
 
 def _explain(subject: str, error: exc.DBAPIError) -> PipelineError | None:
@@ -52,19 +61,20 @@ def _explain(subject: str, error: exc.DBAPIError) -> PipelineError | None:
     found = " ".join(str(cause).split())
     sqlstate = getattr(cause, "pgcode", None)
     name = getattr(cause, "sqlite_errorname", "")  # absent where Python's own sqlite3 raised it
-    if sqlstate == _DISK_FULL or name == "SQLITE_FULL":
+    if sqlstate == _DISK_FULL or name in _SQLITE_FULL:
         return StorageFull(
             subject,
             expected="room to write",
             found=found,
-            remedy="Free some space on the database's disk; it is tried again.",
+            remedy="Free some space on the database's disk or raise the limit, then run it again.",
         )
     if sqlstate in _WRONG_SHAPE or (name == "SQLITE_ERROR" and found.startswith("no such")):
         return SettingInvalid(
             subject,
             expected="the tables of this version",
             found=found,
-            remedy="Bring the database up to date: any asr-pipeline command does so when it starts.",
+            remedy="Bring it up to date: any asr-pipeline command does so with its own when it starts, "
+            "`dagster instance migrate` with Dagster's.",
         )
     if name in {"SQLITE_NOTADB", "SQLITE_CORRUPT"}:
         return SettingInvalid(

@@ -3,12 +3,14 @@
 import errno
 import fcntl
 import os
+import re
 import signal
 import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 
 from asr_pipeline.domain.errors import SettingInvalid, TransientFailure, UnreadableAudio
@@ -17,6 +19,8 @@ from asr_pipeline.storage.layout import Layout
 from asr_pipeline.storage.moving import NotMovable, free_name, move, remove, stamp_of
 
 HASH_MARK_CHARS = 12
+OWN_DISKS = frozenset({"bcachefs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "jfs", "overlay", "tmpfs", "xfs", "zfs"})
+_OCTAL = re.compile(r"\\([0-7]{3})")  # how the kernel writes spaces in the names of mounts
 LOCK_POLL_S = 0.1
 
 
@@ -178,27 +182,50 @@ class InboxFolder:
         return (own.dagster_home, own.originals, own.audio, own.results, own.archive, own.quarantine, own.models)
 
 
-def is_open_for_writing(path: Path) -> bool:
+class Writers(StrEnum):
+    """Whether another program has a file open for writing, as far as one can tell."""
+
+    NONE = "none"
+    SOME = "some"
+    UNKNOWN = "unknown"
+
+
+def writers(path: Path) -> Writers:
     """Tell whether another program may have a file open for writing: Linux grants a read lease only where none has.
 
-    Network file systems and files of other users may not be able to tell: the answer is True for the first, False for
-    the second.
+    Network file systems may not be able to tell: the answer is SOME or UNKNOWN there; of files of other users it is
+    UNKNOWN. It is NONE on disks of this machine alone: nobody else can write to them.
     """
     try:
         if not path.is_file():
-            return False
+            return Writers.UNKNOWN
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
-        return False  # why it can't be opened is found, and told, where it is read
+        return Writers.UNKNOWN  # why it can't be opened is found, and told, where it is read
     try:
         fcntl.fcntl(handle, fcntl.F_SETSIG, signal.SIGURG)  # who opens it now sends this; SIGIO would end us
         fcntl.fcntl(handle, fcntl.F_SETLEASE, fcntl.F_RDLCK)
         fcntl.fcntl(handle, fcntl.F_SETLEASE, fcntl.F_UNLCK)
     except OSError as error:
-        return error.errno == errno.EAGAIN
+        return Writers.SOME if error.errno == errno.EAGAIN else Writers.UNKNOWN
     finally:
         os.close(handle)
-    return False
+    return Writers.NONE if is_on_own_disk(path) else Writers.UNKNOWN
+
+
+def is_on_own_disk(path: Path, mounts: Path = Path("/proc/self/mountinfo")) -> bool:
+    """Tell whether a path lies on a disk or in the memory of this machine, as the list of mounts has it."""
+    real, kind, longest = os.path.realpath(path), "", -1
+    try:
+        lines = mounts.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    except OSError:
+        return False
+    for line in lines:
+        before, _, after = line.partition(" - ")
+        point = _OCTAL.sub(lambda found: chr(int(found[1], 8)), before.split()[4])
+        if len(point) >= longest and (real == point or real.startswith(point.rstrip("/") + "/")):
+            kind, longest = after.split()[0], len(point)  # of two at the same place, the later hides the other
+    return kind in OWN_DISKS
 
 
 @contextmanager

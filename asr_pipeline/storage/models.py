@@ -14,10 +14,12 @@ from asr_pipeline.storage.catalogue import CATALOGUE, DEFAULT_NAMES, ModelKind
 PACKAGE_SUFFIX = ".argosmodel"
 STARTER_VOSK = "vosk-model-starter-en"
 STARTER_ARGOS = f"translate-en_fa-starter{PACKAGE_SUFFIX}"
+OPUS_PREFIX = "opus-mt-"
 STARTER_SUMMARY = "for demonstration and tests: an everyday phrasebook of 1,181 words, not open English"
 UNPACKED_NAME = ".unpacked"
 _VOSK_FILES = ("am/final.mdl", "conf/model.conf", "conf/mfcc.conf")
 _VOSK_GRAPHS = (("graph/HCLG.fst",), ("graph/HCLr.fst", "graph/Gr.fst"))  # ready, or put together while decoding
+_TOKENIZERS = (("sentencepiece.model",), ("bpe.model",), ("source.spm", "target.spm"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +71,8 @@ def find_argos_fault(folder: Path) -> str | None:
     missing = [code for code in ("from_code", "to_code") if not metadata.get(code)]
     if not (folder / "model" / "model.bin").is_file():
         missing.append("model/model.bin")
-    if not any((folder / name).is_file() for name in ("sentencepiece.model", "bpe.model")):
-        missing.append("sentencepiece.model or bpe.model")
+    if not any(all((folder / name).is_file() for name in tokenizer) for tokenizer in _TOKENIZERS):
+        missing.append("sentencepiece.model, bpe.model, or source.spm with target.spm")
     return f"a package without {', '.join(missing)}" if missing else None
 
 
@@ -132,8 +134,12 @@ class ModelStore:
         return self.starter_dir / STARTER_VOSK
 
     def _default_packages(self) -> list[Path]:
-        """Official packages that were pulled, those put into the models folder by hand, the starter: one a pair."""
-        found = [self.models_dir / model.name for model in CATALOGUE if model.kind is ModelKind.ARGOS]
+        """OPUS-MT models that were added, official packages that were pulled, those put here by hand, the starter.
+
+        One a pair.
+        """
+        found = sorted(self.models_dir.glob(f"{OPUS_PREFIX}*"))
+        found += [self.models_dir / model.name for model in CATALOGUE if model.kind is ModelKind.ARGOS]
         if self.models_dir.is_dir():
             here = (path for path in self.models_dir.iterdir() if not path.name.startswith("."))
             found += sorted(path for path in here if path.suffix == PACKAGE_SUFFIX or (path / "metadata.json").exists())

@@ -56,7 +56,7 @@ class Incoming:
 @contextmanager
 def receiving(layout: Layout, max_bytes: int) -> Iterator[Incoming]:
     """Give what to write a file to as it comes; what was not stored by the end is gone. Raises StorageFull."""
-    with partial_file(layout.originals) as partial, partial.open("xb", buffering=0) as file:
+    with partial_file(layout.originals) as partial, partial.open("xb") as file:
         yield Incoming(partial, file, max_bytes)
 
 

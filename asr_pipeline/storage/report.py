@@ -62,7 +62,7 @@ def make_report(engine: Engine, layout: Layout, now: dt.datetime) -> Report:
         return Report(
             states={state: states.get(state, 0) for state in RecordingState},
             audio_s=connection.execute(sa.select(sa.func.coalesce(sa.func.sum(audio.c.duration_s), 0.0))).scalar_one(),
-            oldest_waiting_s=(now - oldest).total_seconds() if oldest else 0.0,
+            oldest_waiting_s=max(0.0, (now - oldest).total_seconds()) if oldest else 0.0,
             failures={str(kind): count for kind, count in failures},
             days=tuple(_days(connection, now)),
             disk_bytes={name: _size_bytes(path) for name, path in _places(layout).items()},

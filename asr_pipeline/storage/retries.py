@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from asr_pipeline.domain.recording import RecordingState
-from asr_pipeline.domain.retry import next_try
+from asr_pipeline.domain.retry import is_due
 from asr_pipeline.storage.database import reading
 from asr_pipeline.storage.tables import recordings
 
@@ -19,4 +19,4 @@ def due_for_retry(engine: Engine, now: dt.datetime) -> list[str]:
     )
     with reading(engine) as connection:
         rows = connection.execute(query.order_by(table.failed_at, table.number)).all()
-    return [row.recording_id for row in rows if next_try(row.failed_at, row.failures) <= now]
+    return [row.recording_id for row in rows if is_due(row.failed_at, row.failures, now)]

@@ -22,7 +22,8 @@ def sweep_folder(folder: Path, *, now_s: float | None = None) -> list[Path]:
     for entry in partial:
         try:
             left_behind = is_left_behind(entry.name)
-            untouched_s = (time.time() if now_s is None else now_s) - entry.stat(follow_symlinks=False).st_mtime
+            written_s = entry.stat(follow_symlinks=False).st_mtime
+            untouched_s = abs((time.time() if now_s is None else now_s) - written_s)  # the clock may have been set back
             if left_behind or (left_behind is None and untouched_s > UNTOUCHED_MAX_S):
                 Path(entry.path).unlink()
                 removed.append(Path(entry.path))

@@ -13,6 +13,7 @@ from sqlalchemy.types import TypeDecorator
 
 from asr_pipeline.domain.access import Scope
 from asr_pipeline.domain.arrival import Outcome, Way
+from asr_pipeline.domain.note import TranslationStatus
 from asr_pipeline.domain.recording import RecordingState
 from asr_pipeline.domain.stage import Stage
 from asr_pipeline.storage.text import original, storable
@@ -324,6 +325,51 @@ idempotency_keys = sa.Table(
     sa.Index(None, "answered_at"),
     sqlite_with_rowid=False,
 )
+
+notes = sa.Table(
+    "notes",
+    metadata,
+    sa.Column("number", BigNumber, primary_key=True),
+    sa.Column("note_id", sa.Text, nullable=False, unique=True),
+    sa.Column("title", StoredText, nullable=False),
+    sa.Column("original_text", StoredText, nullable=False),
+    sa.Column("original_language", sa.Text, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("text_version", sa.Integer, nullable=False),
+    sa.Column("revision", sa.Integer, nullable=False),
+    sa.Column("created_at", UtcTime, nullable=False),
+    sa.Column("changed_at", UtcTime, nullable=False),
+)
+
+note_translations = sa.Table(
+    "note_translations",
+    metadata,
+    sa.Column(
+        "note_number",
+        BigNumber,
+        sa.ForeignKey("notes.number", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    sa.Column("language", sa.Text, primary_key=True),
+    sa.Column("text_version", sa.Integer, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("text", StoredText),
+    sa.Column("reason", StoredText),
+    *(sa.Column(name, StoredText) for name in ("engine", "model", "model_version")),
+    sa.Column("run_id", sa.Text),
+    sa.Column("asked_at", UtcTime, nullable=False),
+    sa.Column("failures", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("failed_at", UtcTime),
+    sa.Column("deaths", sa.Integer, nullable=False, server_default="0"),
+    sa.CheckConstraint(_one_of("status", TranslationStatus), name="status"),
+    sa.CheckConstraint("(status = 'done') = (text IS NOT NULL)", name="text"),
+    sa.CheckConstraint("status <> 'failed' OR reason IS NOT NULL", name="reason"),
+    sa.CheckConstraint("status <> 'running' OR run_id IS NOT NULL", name="run_id"),
+    sa.Index(None, "status"),
+    sqlite_with_rowid=False,
+)
+
 
 api_keys = sa.Table(
     "api_keys",

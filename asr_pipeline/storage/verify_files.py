@@ -199,9 +199,12 @@ def _files(folder: Path, shard: str) -> Iterator[FileEntry]:
 
 
 def _age_s(entry: "os.DirEntry[str]", now_s: float) -> float:
-    """Give how long a file has lain where it is: a link or a renamed file may be older itself."""
+    """Give how long a file has lain where it is: a link or a renamed file may be older itself.
+
+    One of the future has lain there since before the clock was set back.
+    """
     try:
         there = entry.stat(follow_symlinks=False)
     except FileNotFoundError:
         return 0
-    return now_s - max(there.st_ctime, there.st_mtime)
+    return abs(now_s - max(there.st_ctime, there.st_mtime))

@@ -25,7 +25,7 @@ def stale_partial_files(layout: Layout, stale_s: float) -> Iterator[Finding]:
     for folder in (layout.originals, layout.audio, layout.results, layout.archive, layout.quarantine, layout.exports):
         for path, entry in files_below(folder):
             written_s = modified_s(entry) if entry.name.startswith(PARTIAL_PREFIX) else None
-            if written_s is not None and now_s - written_s > stale_s:
+            if written_s is not None and abs(now_s - written_s) > stale_s:
                 yield Finding(
                     FindingKind.STALE_PARTIAL_FILE,
                     layout_text(layout, path),

@@ -26,6 +26,7 @@ from asr_pipeline.steps.caption import CaptionRules
 from asr_pipeline.steps.engine_calls import TimeLimits
 from asr_pipeline.steps.flow import Flow, FlowRules, Tools
 from asr_pipeline.steps.made_with import made_with
+from asr_pipeline.steps.notes import NoteFlow, NoteListener
 from asr_pipeline.steps.quarantine import QuarantineListener
 from asr_pipeline.steps.threads import DaemonThreads
 from asr_pipeline.storage.atomic import write_text
@@ -85,10 +86,8 @@ class Pipeline(Storage):
     def register_received(self, incoming: Incoming, name: str) -> Recording:
         """Store an upload that came whole, and register it; bytes that are known give the recording they are.
 
-        Raises UnreadableAudio where there is no sound in it, StorageFull, StoreUnavailable.
+        Raises StorageFull, StoreUnavailable.
         """
-        incoming.complete()
-        self.tools.decoder.probe(incoming.path)
         recording = store_received(incoming, self.layout, name=name, known=self.store.find_by_sha256)
         arrival = Arrival(
             path=f"{Way.UPLOAD}/{name}",
@@ -109,6 +108,10 @@ class Pipeline(Storage):
         """Make a flow for one run; what it can't process is put into quarantine."""
         keeper = QuarantineListener(self.store, self.quarantine, also=listener)
         return Flow(self.tools, replace(self.rules, made_with=self.made_with()), self.executor, keeper, run)
+
+    def note_flow(self, listener: NoteListener, run_id: str) -> NoteFlow:
+        """Make what translates notes in one run."""
+        return NoteFlow(self.tools, self.rules, self.executor, self.note_work, listener, run_id=run_id)
 
     def stale(self) -> list[Redo]:
         """Find what would come out differently today. Raises ModelMissing."""

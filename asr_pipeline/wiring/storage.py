@@ -17,6 +17,8 @@ from asr_pipeline.storage.erasing import erase_files, erase_rows
 from asr_pipeline.storage.faults import masked
 from asr_pipeline.storage.inbox import InboxFolder
 from asr_pipeline.storage.layout import Layout
+from asr_pipeline.storage.note_work import SqlNoteWork
+from asr_pipeline.storage.notes import SqlNotes
 from asr_pipeline.storage.quarantine import QuarantineFolder, Reason, refusal, standing
 from asr_pipeline.storage.records import SqlRecordStore
 from asr_pipeline.storage.verified import store_verified
@@ -46,6 +48,16 @@ class Storage:
     def ingest(self) -> Ingest:
         """What takes files from the inbox."""
         return Ingest(self._store_verified, self.store, self.arrivals, self.inbox, self.quarantine)
+
+    @property
+    def notes(self) -> SqlNotes:
+        """Notes that people type."""
+        return SqlNotes(self.database)
+
+    @property
+    def note_work(self) -> SqlNoteWork:
+        """Their translations, as runs see them."""
+        return SqlNoteWork(self.database)
 
     def quarantined(self) -> list[Reason]:
         """Give all refused files and quarantined recordings, oldest first; makes the folder agree with SQL."""

@@ -11,6 +11,7 @@ from asr_pipeline.cli.models import app
 from asr_pipeline.domain.errors import SetupError
 from asr_pipeline.storage.catalogue import CATALOGUE, DEFAULT_NAMES
 from asr_pipeline.storage.download import Retries
+from asr_pipeline_tests.engines.opus_models import make_opus
 from asr_pipeline_tests.mirror_server import Fault, MirrorServer, serve
 
 ARGOS = "translate-en_fa-1_5"
@@ -114,3 +115,13 @@ def test_help_has_an_example(command: list[str]) -> None:
     assert result.exit_code == 0
     if command:
         assert f"asr-pipeline models {command[0]}" in result.stdout
+
+
+def test_an_opus_model_is_added_and_listed_in_use(tmp_path: Path, starter_models: Path, data_dir: Path) -> None:
+    source = make_opus(tmp_path / "my-model", starter_models)
+    result = CliRunner().invoke(app, ["add-opus", str(source), "--from", "en", "--to", "fa"])
+    assert result.exit_code == 0, result.output
+    assert f"en to fa: added ({data_dir / 'models' / 'opus-mt-en-fa'})" in result.stdout
+    listed = {entry["name"]: entry for entry in json.loads(CliRunner().invoke(app, ["list", "--json"]).stdout)}
+    assert listed["opus-mt-en-fa"]["in_use"] is True
+    assert listed["translate-en_fa-starter"]["in_use"] is False

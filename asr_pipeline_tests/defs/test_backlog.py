@@ -1,5 +1,6 @@
 """What waits, what unfinished runs cover, and how a run is asked for: on a real instance and database."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -87,15 +88,18 @@ def test_a_run_that_was_never_launched_covers_nothing_for_long(
 ) -> None:
     start(instance, run_request(instance, KEYS[:2]))
     assert unfinished(instance) == set(KEYS[:2])
-    monkeypatch.setattr(backlog, "NEVER_STARTED_AFTER_S", -1)
-    assert unfinished(instance) == frozenset()
+    present_s = time.time()
+    for later_s in (1000, -1000):  # the second as after the clock was set back
+        with monkeypatch.context() as patched:
+            patched.setattr(time, "time", lambda then_s=present_s + later_s: then_s)
+            assert unfinished(instance) == frozenset()
 
 
 @pytest.mark.parametrize(
     "configured", [None, {}, {"ops": None}, {"ops": {"recording_stages": {"config": {"keys": "abc"}}}}, {"ops": []}]
 )
 def test_a_configuration_of_something_else_names_no_keys(configured: object) -> None:
-    assert backlog._configured_keys(configured) == []
+    assert backlog._configured_keys(configured, "recording_stages") == []
 
 
 def test_what_waits_is_in_progress_uncovered_and_small_ones_first(

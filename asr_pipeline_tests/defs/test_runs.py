@@ -17,6 +17,7 @@ from asr_pipeline.domain.recording import RecordingState
 from asr_pipeline.domain.stage import DEPENDS_ON, Stage
 from asr_pipeline.settings import load_settings
 from asr_pipeline.wiring.pipeline import Pipeline, open_pipeline
+from asr_pipeline_tests.archives import write_memo
 
 pytestmark = [pytest.mark.e2e, pytest.mark.engine]
 
@@ -67,16 +68,11 @@ def corrupt(tmp_path: Path) -> list[Path]:
 
 
 def sample_copies(samples: Path, folder: Path, count: int) -> list[Path]:
-    """Make recordings of different bytes from the samples: trailing bytes after the audio are legal and ignored."""
+    """Make recordings of different bytes from the samples: some sound alike."""
     originals = sorted(samples.glob("*.wav"))
-    copies = []
-    for number in range(count):
-        copy = folder / f"memo-{number}.wav"
-        shutil.copy(originals[number % len(originals)], copy)
-        with copy.open("ab") as file:
-            file.write(b"note" + (4).to_bytes(4, "little") + number.to_bytes(4, "little"))
-        copies.append(copy)
-    return copies
+    return [
+        write_memo(originals[number % len(originals)], folder / f"memo-{number}.wav", number) for number in range(count)
+    ]
 
 
 def test_good_ones_are_materialized_and_corrupt_ones_fail_on_every_asset(

@@ -1,5 +1,6 @@
 """The inbox sensor, evaluated by hand on a real instance, with real files, databases and engines."""
 
+import datetime as dt
 import os
 import shutil
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ import dagster as dg
 import pytest
 
 from asr_pipeline.definitions import build_defs
-from asr_pipeline.defs import sensors
+from asr_pipeline.defs import pauses, sensors
 from asr_pipeline.defs.backlog import unfinished, waiting
 from asr_pipeline.defs.instance import RANGE_END_TAG, RANGE_START_TAG, open_instance
 from asr_pipeline.defs.quarantine import quarantine, quarantine_is_empty
@@ -75,8 +76,7 @@ def test_a_dropped_file_becomes_persian_in_the_database(house: House, samples: P
     name = "مصاحبه 1.wav"
     (house.inbox / "calls").mkdir()
     shutil.copy(samples / "phrases-2.wav", house.inbox / "calls" / name)
-    assert house.tick().skip_reason == dg.SkipReason("1 not yet complete, or for the next tick.")
-    (request,) = house.tick().run_requests or []
+    (request,) = house.tick().run_requests or []  # nobody can write to it: a tick looks twice
     assert request.tags[RANGE_START_TAG] == request.tags[RANGE_END_TAG]
     assert request.tags["dagster/priority"] == "3"
     house.launch(request)
@@ -89,9 +89,17 @@ def test_a_dropped_file_becomes_persian_in_the_database(house: House, samples: P
     assert house.tick().skip_reason == dg.SkipReason("The inbox is empty.")
 
 
+def test_where_others_may_write_unseen_the_next_tick_takes(
+    house: House, samples: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("asr_pipeline.storage.inbox.OWN_DISKS", frozenset())
+    sample_copies(samples, house.inbox, 1)
+    assert skipped(house.tick()) == "1 not yet complete, or for the next tick."
+    assert len(house.tick().run_requests or []) == 1
+
+
 def test_many_are_one_range_and_only_what_is_complete_is_taken(house: House, samples: Path) -> None:
     copies = sample_copies(samples, house.inbox, 5)
-    house.tick()
     with copies[0].open("ab") as written, copies[4].open("rb"):
         written.write(b"more")
         written.flush()
@@ -136,7 +144,7 @@ def test_after_runs_in_vain_the_pause_grows_and_ends(
             assert house.launch(request).status is dg.DagsterRunStatus.FAILURE
         assert f"({number} in a row)" in skipped(house.tick())
         with monkeypatch.context() as patched:
-            patched.setattr(sensors, "FIRST_PAUSE_S", 0.0)
+            patched.setattr(pauses, "FIRST_PAUSE_S", 0.0)
             (request,) = house.tick().run_requests or []
         keys.append(request.run_key)
     assert len(set(keys)) == 3  # each is launched: a key that was used is not
@@ -183,7 +191,6 @@ def test_names_that_are_no_text_go_all_the_way(house: House, samples: Path) -> N
 @pytest.mark.fault
 def test_a_reason_that_holds_such_a_name_can_be_kept(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     (house.inbox / os.fsdecode(b"a \xff.wav")).write_bytes(b"x")
-    house.tick()
 
     def fail(*_: object, **__: object) -> None:
         raise TransientFailure(os.fsdecode(b"a \xff.wav"), expected="a disk", found="none", remedy="Wait.")
@@ -252,3 +259,15 @@ def sample_copies(samples: Path, folder: Path, count: int) -> list[Path]:
         os.utime(copy, ns=(number, number))
         copies.append(copy)
     return copies
+
+
+def test_an_upload_is_run_where_no_gateway_has_done_so(
+    house: House, samples: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_pipeline(load_settings()) as pipeline:
+        uploaded = pipeline.register(samples / "phrases-1.wav", Way.UPLOAD).recording_id
+    assert not house.tick().run_requests  # it came just now, and is small
+    monkeypatch.setattr(sensors, "LANE_GRACE", dt.timedelta(seconds=-1))  # a minute has passed
+    (request,) = house.tick().run_requests or []
+    assert house.launch(request).is_success
+    assert house.storage.store.rows([uploaded])[0].state is RecordingState.DONE

@@ -31,6 +31,7 @@ class Teller:
 
 def main(run_id: str) -> None:
     with open_pipeline(load_settings()) as pipeline:
+        pipeline.preload()
         ids = [row.recording.recording_id for row in pipeline.store.rows()]
         tools = replace(pipeline.tools, transcriber=TellTale(pipeline.tools.transcriber))
         flow = Flow(tools, pipeline.rules, pipeline.executor, Teller(), RunContext(run_id, "first"))

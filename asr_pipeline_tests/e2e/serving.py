@@ -1,4 +1,4 @@
-"""`asr-pipeline up` for tests: started on a free port, looked at, killed in parts, and always stopped."""
+"""`asr-pipeline up` and `serve` for tests: started on a free port, looked at, killed in parts, and always stopped."""
 
 import contextlib
 import os
@@ -16,12 +16,15 @@ from typing import IO
 
 import psutil
 
+from asr_pipeline.defs.instance import prepare_home
+
 LONGEST_WAIT_S = 400
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @dataclass
 class Served:
-    """A running `asr-pipeline up`."""
+    """A running command."""
 
     process: "subprocess.Popen[bytes]"
     port: int
@@ -41,22 +44,25 @@ class Served:
         """Wait for something; an end of the process, or too long a wait, is an AssertionError."""
         deadline_s = time.monotonic() + LONGEST_WAIT_S
         while not condition():
-            assert self.process.poll() is None, f"`asr-pipeline up` ended with {self.process.returncode}"
+            assert self.process.poll() is None, f"it ended with {self.process.returncode}"
             assert time.monotonic() < deadline_s, f"{what}: not within {LONGEST_WAIT_S} s"
             time.sleep(0.1)
 
 
 @contextmanager
-def served(data_dir: Path) -> Iterator[Served]:
-    """Start it, and stop it as Ctrl-C does. After a failure, what it printed is told."""
+def served(data_dir: Path, command: str = "up", *, program: str = "asr_pipeline") -> Iterator[Served]:
+    """Start a command, and stop it as Ctrl-C does. After a failure, what it printed is told.
+
+    `program` is the module to start in place of the product's: one that forces a fault, and is the product otherwise.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     with (
         TemporaryFile("w+") as printed,
         subprocess.Popen(
-            [sys.executable, "-m", "asr_pipeline", "up", "--port", str(port)],
-            env=os.environ | {"ASR_PIPELINE_DATA_DIR": str(data_dir)},
+            [sys.executable, "-m", program, command, "--port", str(port)],
+            env=os.environ | {"ASR_PIPELINE_DATA_DIR": str(data_dir), "PYTHONPATH": str(REPOSITORY)},
             stdout=printed,
             stderr=subprocess.STDOUT,
         ) as process,
@@ -70,6 +76,15 @@ def served(data_dir: Path) -> Iterator[Served]:
             if process.poll() is None:
                 process.send_signal(signal.SIGINT)
                 process.wait(180)
+
+
+def let_dagster_look_often(home: Path) -> None:
+    """Have Dagster look for runs that died every two seconds, not every thirty; everything else is as it comes."""
+    prepare_home(home)
+    settings = home / "dagster.yaml"
+    usual = settings.read_text()
+    assert "poll_interval_seconds: 30" in usual
+    settings.write_text(usual.replace("poll_interval_seconds: 30", "poll_interval_seconds: 2"))
 
 
 def kill(processes: list[psutil.Process]) -> None:

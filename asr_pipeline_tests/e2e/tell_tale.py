@@ -10,11 +10,16 @@ from asr_pipeline.domain.transcript import Utterance
 from asr_pipeline.ports import EngineVersion, Transcriber
 
 POISON = "poison"
+GLUTTON = "glutton"
+BITE_BYTES = 16 << 20
 
 
 @dataclass(frozen=True)
 class TellTale:
-    """Does as `inner` does. Where a recording is called "poison", whoever recognises it dies."""
+    """Does as `inner` does. Where a recording is called "poison", whoever recognises it dies.
+
+    Of one called "glutton" it takes memory until there is none: start it where the system sets a limit.
+    """
 
     inner: Transcriber
 
@@ -32,6 +37,9 @@ class TellTale:
     def transcribe(self, audio: Path, span: Span) -> list[Utterance]:
         if span.recording_id.startswith(POISON):
             os.kill(os.getpid(), signal.SIGKILL)
+        eaten: list[bytearray] = []
+        while span.recording_id.startswith(GLUTTON):
+            eaten.append(bytearray(BITE_BYTES))
         utterances = self.inner.transcribe(audio, span)
         print("recognised", span.recording_id, span.index, flush=True)  # noqa: T201 - who started this listens
         return utterances

@@ -3,7 +3,7 @@
 import json
 import os
 import random
-import shutil
+import resource
 import signal
 import subprocess
 import sys
@@ -21,12 +21,16 @@ from asr_pipeline.domain.stage import Stage
 from asr_pipeline.settings import load_settings
 from asr_pipeline.storage.tables import span_results, stage_commits
 from asr_pipeline.wiring.pipeline import open_pipeline
+from asr_pipeline_tests.archives import write_memo
+from asr_pipeline_tests.e2e.tell_tale import GLUTTON
 
 pytestmark = [pytest.mark.e2e, pytest.mark.engine, pytest.mark.fault]
 REPOSITORY = Path(__file__).resolve().parents[2]
 RATE_HZ = 16_000
 WAIT_MAX_S = 600
 MEMOS = 8
+RUN_RETRIES = 2  # as dagster.yaml has it
+MEMORY_BYTES = 4 << 30
 
 
 @dataclass
@@ -46,6 +50,7 @@ class House:
 
     data_dir: Path
     settings: tuple[tuple[str, str], ...] = ()
+    memory_bytes: int = resource.RLIM_INFINITY
 
     @property
     def environment(self) -> dict[str, str]:
@@ -60,7 +65,12 @@ class House:
         command = [sys.executable, "-m", "asr_pipeline_tests.e2e.flow_process", run_id]
         ended = Ended(0)
         with subprocess.Popen(
-            command, env=self.environment, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY
+            command,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=REPOSITORY,
+            preexec_fn=self._limit,  # noqa: PLW1509 - no thread has been started here
         ) as process:
             assert process.stdout is not None
             for line in process.stdout:
@@ -71,6 +81,25 @@ class House:
             ended.lines += [line.split() for line in process.stdout]
             ended.code = process.wait(WAIT_MAX_S)
         return ended
+
+    def _limit(self) -> None:
+        resource.setrlimit(resource.RLIMIT_AS, (self.memory_bytes, self.memory_bytes))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+    def run_until_it_lives(self) -> tuple[Ended, int]:
+        """Run flow processes until one comes to its end by itself; give that, and how many died before."""
+        deaths = 0
+        while (ended := self.run(f"run-{deaths}" if deaths else "first")).code:
+            assert ended.code < 0
+            deaths += 1
+            assert deaths <= RUN_RETRIES
+        return ended, deaths
+
+    def states(self) -> tuple[dict[str, RecordingState], list[str]]:
+        """Give where each recording stands, and why those stand there that failed."""
+        with open_pipeline(load_settings(data_dir=self.data_dir)) as pipeline:
+            rows = pipeline.store.rows()
+        return {row.recording.recording_id: row.state for row in rows}, [row.reason for row in rows if row.reason]
 
     def found(self) -> "dict[str, tuple[object, ...]]":
         """Give all that is known of every recording, and what its subtitle files say."""
@@ -102,17 +131,10 @@ def house(tmp_path: Path) -> House:
 
 @pytest.fixture(scope="module")
 def memos(tmp_path_factory: pytest.TempPathFactory, samples: Path) -> list[Path]:
-    """Give eight short recordings: two samples with trailing bytes, which are legal and ignored."""
+    """Give eight short recordings of two samples."""
     folder = tmp_path_factory.mktemp("memos")
     originals = sorted(samples.glob("*.wav"))[:2]
-    memos = []
-    for number in range(MEMOS):
-        memo = folder / f"memo-{number}.wav"
-        shutil.copy(originals[number % 2], memo)
-        with memo.open("ab") as file:
-            file.write(b"note" + (4).to_bytes(4, "little") + number.to_bytes(4, "little"))
-        memos.append(memo)
-    return memos
+    return [write_memo(originals[number % 2], folder / f"memo-{number}.wav", number) for number in range(MEMOS)]
 
 
 @pytest.fixture(scope="module")
@@ -179,23 +201,14 @@ def test_a_long_recording_goes_on_at_its_first_missing_span(house: House, long_t
 def test_a_recording_that_kills_the_process_is_quarantined_alone(
     house: House, memos: list[Path], tmp_path: Path
 ) -> None:
-    poison = tmp_path / "poison.wav"
-    shutil.copy(memos[0], poison)
-    with poison.open("ab") as file:
-        file.write(b"more" + (0).to_bytes(4, "little"))
+    poison = write_memo(memos[0], tmp_path / "poison.wav", MEMOS)
     good = house.register(*memos[:2])
     (bad,) = house.register(poison)
     good += house.register(*memos[2:4])
-    deaths = 0
-    while (ended := house.run(f"run-{deaths}" if deaths else "first")).code:
-        assert ended.code == -signal.SIGKILL
-        deaths += 1
-        assert deaths <= 2  # as many as Dagster's run retries
+    ended, deaths = house.run_until_it_lives()
     assert deaths
     assert ended.said("failed") == [[bad, "EngineCrashed"]]
-    with open_pipeline(load_settings(data_dir=house.data_dir)) as pipeline:
-        states = {row.recording.recording_id: row.state for row in pipeline.store.rows()}
-        (reason,) = [row.reason for row in pipeline.store.rows() if row.reason]
+    states, (reason,) = house.states()
     assert states == dict.fromkeys(good, RecordingState.DONE) | {bad: RecordingState.QUARANTINED}
     assert "SIGKILL" in reason
 
@@ -203,6 +216,20 @@ def test_a_recording_that_kills_the_process_is_quarantined_alone(
     again = house.run("again")
     assert again.code == 0
     assert again.said("failed") == [[bad, "EngineCrashed"]]
+
+
+def test_a_recording_that_takes_all_memory_is_quarantined_alone(
+    house: House, memos: list[Path], tmp_path: Path
+) -> None:
+    house = replace(house, memory_bytes=MEMORY_BYTES)
+    good = house.register(*memos[:2])
+    (bad,) = house.register(write_memo(memos[0], tmp_path / f"{GLUTTON}.wav", MEMOS))
+    good += house.register(*memos[2:5])
+    ended, _ = house.run_until_it_lives()
+    assert ended.said("end") == [[str(len(good)), "1"]]
+    states, (reason,) = house.states()
+    assert states == dict.fromkeys(good, RecordingState.DONE) | {bad: RecordingState.QUARANTINED}
+    assert "3 times: it ran out of memory" in reason
 
 
 def test_two_commands_at_once_on_the_same_files_do_the_work_once(

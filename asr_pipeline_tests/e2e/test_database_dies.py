@@ -1,7 +1,6 @@
 """PostgreSQL is killed in the middle of the work and comes back: the work goes on as if nothing had been."""
 
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from asr_pipeline.domain.recording import RecordingState
 from asr_pipeline.settings import load_settings
 from asr_pipeline.storage.tables import stage_commits
 from asr_pipeline.wiring.storage import open_storage
+from asr_pipeline_tests.archives import write_memo
 from asr_pipeline_tests.postgres import postgres_server
 
 pytestmark = [pytest.mark.e2e, pytest.mark.engine, pytest.mark.database, pytest.mark.fault]
@@ -24,12 +24,9 @@ LONGEST_WAIT_S = 300
 
 def memos(samples: Path, folder: Path) -> list[Path]:
     originals = sorted(samples.glob("*.wav"))
-    files = [folder / f"memo {number}.wav" for number in range(MEMOS)]
-    for number, file in enumerate(files):
-        shutil.copy(originals[number % len(originals)], file)
-        with file.open("ab") as copy:
-            copy.write(b"note" + (4).to_bytes(4, "little") + number.to_bytes(4, "little"))
-    return files
+    return [
+        write_memo(originals[number % len(originals)], folder / f"memo {number}.wav", number) for number in range(MEMOS)
+    ]
 
 
 def wait_for_the_first_commit(url: str) -> None:

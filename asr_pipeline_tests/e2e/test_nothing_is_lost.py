@@ -1,6 +1,5 @@
 """Whatever part of `asr-pipeline up` is killed, and whenever: all that entered is done, and SQL and Dagster agree."""
 
-import shutil
 from pathlib import Path
 
 import psutil
@@ -15,8 +14,9 @@ from asr_pipeline.settings import load_settings
 from asr_pipeline.storage.database import reading
 from asr_pipeline.storage.tables import stage_commits
 from asr_pipeline.wiring.storage import Storage, open_storage
+from asr_pipeline_tests.archives import write_memo
 from asr_pipeline_tests.e2e.commands import asr_pipeline, printed_json
-from asr_pipeline_tests.e2e.serving import Served, kill, served
+from asr_pipeline_tests.e2e.serving import Served, kill, let_dagster_look_often, served
 
 pytestmark = [pytest.mark.e2e, pytest.mark.engine, pytest.mark.fault]
 MEMOS = 20
@@ -26,14 +26,12 @@ DAEMON = ("dagster._daemon",)
 
 
 def drop(samples: Path, inbox: Path, numbers: range) -> None:
-    """Put memos of different bytes into the inbox: trailing bytes after the audio are legal and ignored."""
+    """Put memos of different bytes into the inbox."""
     originals = sorted(samples.glob("*.wav"))
     inbox.mkdir(parents=True, exist_ok=True)
     for number in numbers:
         partial = inbox / f"memo {number}.wav.part"
-        shutil.copy(originals[number % len(originals)], partial)
-        with partial.open("ab") as file:
-            file.write(b"note" + (4).to_bytes(4, "little") + number.to_bytes(4, "little"))
+        write_memo(originals[number % len(originals)], partial, number)
         partial.rename(partial.with_suffix(""))
 
 
@@ -51,13 +49,14 @@ def work_has_begun(up: Served, storage: Storage) -> None:
 @pytest.mark.timeout(1800)
 def test_whatever_is_killed_everything_is_done(tmp_path: Path, samples: Path) -> None:
     data_dir = tmp_path / "data"
+    let_dagster_look_often(data_dir / "dagster")
     with open_storage(load_settings(data_dir=data_dir)) as storage:
+        drop(samples, data_dir / "inbox", range(5))
         with served(data_dir) as up:
-            for number, victim in enumerate([RUN_PROCESS, CODE_SERVER, DAEMON]):
-                drop(samples, data_dir / "inbox", range(5 * number, 5 * number + 5))
+            for number, victim in enumerate([RUN_PROCESS, CODE_SERVER, DAEMON], start=1):
                 work_has_begun(up, storage)
                 kill(up.below(*victim))
-            drop(samples, data_dir / "inbox", range(15, MEMOS))
+                drop(samples, data_dir / "inbox", range(5 * number, 5 * number + 5))
             work_has_begun(up, storage)
             everything = psutil.Process(up.process.pid)
             kill([everything, *everything.children(recursive=True)])  # as when the power fails

@@ -2,11 +2,8 @@
 
 import json
 import os
-import resource
 import shutil
 import sqlite3
-import subprocess
-import sys
 import time
 from contextlib import closing
 from pathlib import Path
@@ -14,24 +11,9 @@ from typing import Any
 
 import pytest
 
+from asr_pipeline_tests.e2e.commands import asr_pipeline
+
 pytestmark = [pytest.mark.e2e, pytest.mark.engine]
-
-
-def asr_pipeline(
-    *arguments: str | Path, data_dir: Path, max_file_bytes: int | None = None, **environment: str
-) -> subprocess.CompletedProcess[str]:
-    def limit() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (max_file_bytes or 0, max_file_bytes or 0))
-
-    return subprocess.run(
-        [sys.executable, "-m", "asr_pipeline", *map(str, arguments)],
-        env=os.environ | {"ASR_PIPELINE_DATA_DIR": str(data_dir), "COLUMNS": "160"} | environment,
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-        preexec_fn=limit if max_file_bytes else None,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +120,7 @@ def test_it_goes_to_postgresql_and_on_from_there(
     with engine.connect() as connection:
         connection.exec_driver_sql("CREATE DATABASE restored")
     url = sa.make_url(postgres_url).set(database="restored").render_as_string(hide_password=False)
-    there: dict[str, Any] = {"data_dir": tmp_path / "data", "ASR_PIPELINE_DATABASE_URL": url}
+    there: dict[str, Any] = {"data_dir": tmp_path / "data", "environment": {"ASR_PIPELINE_DATABASE_URL": url}}
     finished = asr_pipeline("restore", backup, **there)
     assert finished.returncode == 0, finished.stderr
     assert asr_pipeline("process", samples / "phrases-2.wav", **there).returncode == 0

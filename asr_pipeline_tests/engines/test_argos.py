@@ -114,6 +114,14 @@ def test_the_shortest_way_is_taken_and_english_preferred(
 
 
 @pytest.mark.usefixtures("stand_in")
+def test_the_pairs_are_those_that_there_is_a_way_for() -> None:
+    assert stand_in_translator().pairs() == frozenset()
+    assert stand_in_translator("en_fa").pairs() == {("en", "fa")}
+    found = stand_in_translator("de_en", "en_fa", "fa_en").pairs()
+    assert found == {("de", "en"), ("de", "fa"), ("en", "fa"), ("fa", "en")}
+
+
+@pytest.mark.usefixtures("stand_in")
 def test_the_first_of_two_packages_for_a_pair_is_used() -> None:
     first, second = Path("a/en_fa"), Path("b/en_fa")
 

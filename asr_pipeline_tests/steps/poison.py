@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from asr_pipeline.domain.audio import AudioInfo
 from asr_pipeline.domain.errors import UnreadableAudio
 from asr_pipeline.domain.segment import Span
 from asr_pipeline.domain.transcript import Utterance, Word
@@ -85,3 +86,14 @@ class PoisonedTranscriber:
             Utterance(0, segment.channel, (Word(audio.stem, segment.start_s, segment.end_s, 0.9),))
             for segment in span.segments
         ]
+
+
+@dataclass
+class PoisonedDecoder:
+    """Probes; does harm where a file's name says so."""
+
+    def decode(self, source: Path, destination: Path) -> AudioInfo:
+        raise NotImplementedError
+
+    def probe(self, source: Path) -> None:
+        {"kills": be_killed, "hangs": hang, "bad": fail}.get(source.stem, pid)()

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import threading
+import weakref
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -131,6 +132,27 @@ def test_no_memory_in_a_thread_is_no_end(house: House) -> None:
     house.least_s = 60
     result, _ = house.run(lambda calls: calls.run(house.call(), _no_memory_in, main))
     assert result != main
+
+
+def test_what_a_call_without_memory_has_taken_is_given_back(house: House) -> None:
+    taken: list[weakref.ref[_Taken]] = []
+
+    def take() -> None:
+        held = _Taken()
+        taken.append(weakref.ref(held))
+        raise MemoryError
+
+    async def look(calls: EngineCalls) -> object:
+        with pytest.raises(EngineStuck, match="no memory") as caught:
+            await calls.run_together("translation into fa", 0.0, take)
+        assert caught.value.__cause__ is not None  # the error itself is known still
+        return taken[0]()
+
+    assert house.run(look) is None
+
+
+class _Taken:
+    """Something that a call holds."""
 
 
 def _no_memory_in(process: int) -> int:

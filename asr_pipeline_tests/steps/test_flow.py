@@ -11,6 +11,7 @@ import stamina
 from asr_pipeline.domain.errors import EngineFailed, ModelMissing, StoreUnavailable, UnreadableAudio
 from asr_pipeline.domain.glossary import fingerprint, glossary_entry
 from asr_pipeline.domain.recording import RecordingState
+from asr_pipeline.domain.results import RecordingResults
 from asr_pipeline.domain.stage import Stage
 from asr_pipeline.ports import RunContext
 from asr_pipeline.steps.caption import CaptionRules
@@ -214,6 +215,33 @@ def test_a_transient_failure_that_lasts_is_reported_as_failed() -> None:
     report = house.run(["r0", "r1"])
     assert report.failed == {"r1": LOST}
     assert house.store.count_by_state()[RecordingState.FAILED] == 1
+
+
+def test_what_failed_is_made_anew_though_it_was_committed_before() -> None:
+    house = House()
+    assert house.run(["r0", "r1"]).failed == {}
+    house.store.failures["r1"] = (Stage.TRANSLATIONS, LOST)
+    before = len(house.store.commits)
+    assert sorted(house.run(["r0", "r1"], only_missing=True).done) == ["r0", "r1"]
+    anew = [(name, stage) for name, stage, _ in house.store.commits[before:]]
+    assert anew == [("r1", Stage.TRANSLATIONS), ("r1", Stage.SUBTITLES)]
+    assert house.store.count_by_state()[RecordingState.DONE] == 2
+
+
+def test_who_can_not_be_told_now_is_told_again() -> None:
+    away = StoreUnavailable("Dagster's database", expected="an answer", found="none", remedy="Wait.")
+    faults = iter([away, away])
+
+    class OnceAway(FakeListener):
+        def stage_done(self, stage: Stage, results: RecordingResults) -> None:
+            if stage is Stage.SEGMENTS and (error := next(faults, None)):
+                raise error
+            super().stage_done(stage, results)
+
+    house = House(listener=OnceAway())
+    assert house.run(["r0"]).done == ["r0"]
+    assert house.listener.done == [("r0", stage) for stage in Stage]
+    assert [stage for _, stage, _ in house.store.commits] == list(Stage)
 
 
 def test_a_database_that_comes_back_loses_nothing() -> None:

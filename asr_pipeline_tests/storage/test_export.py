@@ -17,6 +17,7 @@ from asr_pipeline.storage import export
 from asr_pipeline.storage.arrivals import SqlArrivals
 from asr_pipeline.storage.database import writing
 from asr_pipeline.storage.export import export_table
+from asr_pipeline.storage.idempotency import Answer, SqlIdempotency
 from asr_pipeline.storage.memory import SqlTranslationMemory
 from asr_pipeline.storage.records import SqlRecordStore
 from asr_pipeline.storage.tables import glossary, metadata, span_results
@@ -51,6 +52,7 @@ def filled(database: sa.Engine) -> sa.Engine:
         connection.execute(
             sa.insert(span_results).values(recording_number=1, span_index=0, made_with="x", utterances="[]")
         )
+    SqlIdempotency(database).keep("me", "key", Answer("a" * 64, 202, "{}"))
     SqlTranslationMemory(database).remember({"Hello.": "سلام."}, "en", "fa", EngineVersion("argos", "en_fa", "1.5"))
     return database
 

@@ -12,7 +12,7 @@ import pytest
 
 from asr_pipeline.domain.errors import SettingInvalid, TransientFailure
 from asr_pipeline.domain.inbox import FoundFile
-from asr_pipeline.storage.inbox import InboxFolder, is_open_for_writing, only_one
+from asr_pipeline.storage.inbox import InboxFolder, Writers, is_on_own_disk, only_one, writers
 from asr_pipeline.storage.layout import Layout
 
 SHA256 = "0123456789abcdef" * 4
@@ -300,13 +300,13 @@ def test_without_permission() -> None:
 def test_a_writer_is_seen_while_it_has_the_file_open(inbox: InboxFolder) -> None:
     path = dropped(inbox, "a.wav")
     with path.open("ab"):
-        assert is_open_for_writing(path)
+        assert writers(path) is Writers.SOME
     with path.open("rb"):
-        assert not is_open_for_writing(path)
-    assert not is_open_for_writing(path)
-    assert not is_open_for_writing(path.parent / "nothing")
+        assert writers(path) is not Writers.SOME
+    assert writers(path) is not Writers.SOME
+    assert writers(path.parent / "nothing") is not Writers.SOME
     os.mkfifo(path.parent / "pipe")
-    assert not is_open_for_writing(path.parent / "pipe")
+    assert writers(path.parent / "pipe") is not Writers.SOME
 
 
 def test_only_one_holds_the_lock(tmp_path: Path) -> None:
@@ -319,3 +319,37 @@ def test_only_one_holds_the_lock(tmp_path: Path) -> None:
             assert not third
     with only_one(lock_file) as again:
         assert again
+
+
+MOUNTS = """\
+22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw
+30 22 0:30 / /mnt/net\\040work rw - nfs4 server:/share rw
+31 30 254:1 / /mnt/net\\040work/disk rw - xfs /dev/vdb rw
+32 22 0:31 / /home/fuse rw - fuse.sshfs host: rw
+33 32 0:32 / /home/fuse rw - tmpfs none rw
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "own"),
+    [
+        ("/a.wav", True),
+        ("/mnt/net work/a.wav", False),
+        ("/mnt/net work/disk/b/a.wav", True),
+        ("/mnt/net worker/a.wav", True),
+        ("/home/fuse/a.wav", True),
+        ("/home/fuse", True),
+    ],
+)
+def test_a_disk_of_this_machine_is_told_from_others(tmp_path: Path, path: str, own: bool) -> None:  # noqa: FBT001
+    (tmp_path / "mounts").write_text(MOUNTS)
+    assert is_on_own_disk(Path(path), tmp_path / "mounts") is own
+    assert not is_on_own_disk(Path(path), tmp_path / "no such list")
+
+
+def test_a_file_that_nobody_writes_to_is_known_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    path.write_bytes(b"x")
+    assert writers(path) is Writers.NONE
+    with path.open("ab"):
+        assert writers(path) is Writers.SOME

@@ -151,7 +151,7 @@ def test_a_vosk_graph_may_be_whole_or_in_two_parts(tmp_path: Path) -> None:
         (lambda path: (path / "metadata.json").write_text('{"type": "sbd"}'), "does not translate"),
         (lambda path: (path / "metadata.json").write_text('{"from_code": "en"}'), "without to_code"),
         (lambda path: shutil.rmtree(path / "model"), "model/model.bin"),
-        (lambda path: (path / "sentencepiece.model").unlink(), "sentencepiece.model or bpe.model"),
+        (lambda path: (path / "sentencepiece.model").unlink(), "sentencepiece.model, bpe.model, or source.spm"),
     ],
 )
 def test_what_a_package_lacks_is_told(store: ModelStore, change: Callable[[Path], object], told: str) -> None:

@@ -187,6 +187,22 @@ def test_rows_tell_duration_words_and_confidence(store: SqlRecordStore, call: Re
     assert (row.duration_s, row.word_count, row.mean_confidence) == (60.0, 150, 0.875)
 
 
+def test_pages_are_newest_first_and_end(store: SqlRecordStore) -> None:
+    ids = [recording(f"{number}.wav").recording_id for number in range(5)]
+    store.register([recording(f"{number}.wav") for number in range(5)])
+    save(store, Stage.RAW_AUDIO, ids[0], results(ids[0]))
+    seen, before = [], None
+    while True:
+        rows, before = store.page(2, before=before)
+        seen.append([row.recording.recording_id for row in rows])
+        if before is None:
+            break
+    assert seen == [[ids[4], ids[3]], [ids[2], ids[1]], [ids[0]]]
+    assert rows[0].duration_s is not None
+    assert store.page(5)[1] is None
+    assert store.page(5, state=RecordingState.DONE) == ([], None)
+
+
 def test_every_recording_is_counted_once(store: SqlRecordStore) -> None:
     assert store.count_by_state() == dict.fromkeys(RecordingState, 0)
     one, two, three = (recording(f"{n}.wav") for n in range(3))

@@ -148,13 +148,14 @@ def test_files_that_no_row_names_are_named_once_they_are_no_longer_young(house: 
     assert names == {"originals/stray.wav", "audio/zz/stray.flac", layout.relative(layout.results_of(one) / "x.srt")}
 
 
-def test_what_a_killed_writer_left_is_named_and_removed(house: House) -> None:
+@pytest.mark.parametrize("hours", [-2, 2], ids=["long ago", "before the clock was set back"])
+def test_what_a_killed_writer_left_is_named_and_removed(house: House, hours: int) -> None:
     house.finish("one.wav")
     partial = house.layout.originals / ".partial-0123"
     partial.write_bytes(b"half")
     assert house.found() == []
-    long_ago_s = time.time() - 7200
-    os.utime(partial, (long_ago_s, long_ago_s))
+    written_s = time.time() + hours * 3600
+    os.utime(partial, (written_s, written_s))
     (finding,) = house.found()
     assert (finding.kind, finding.subject) == (FindingKind.STALE_PARTIAL_FILE, "originals/.partial-0123")
     remove_stale(house.layout, finding)

@@ -1,0 +1,142 @@
+"""Dagster's storage in SQLite, with connections that are kept: the same files, tables and rows as Dagster's own.
+
+A locked file is waited for as long as our own database is; Dagster itself waits five seconds for runs and schedules.
+
+Dagster 1.13 makes a new SQLAlchemy engine for each group of statements of its event log, so that six in seven
+milliseconds of an event go into connecting, looking at the schema, and compiling the same SQL again
+(docs/adr/0010-embedded-storage.md). With `storage: sqlite` in `dagster.yaml` all works the same, and slower.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any, Self
+
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
+from dagster._core.storage.runs.sqlite.sqlite_run_storage import SqliteRunStorage
+from dagster._core.storage.schedules.sqlite.sqlite_schedule_storage import SqliteScheduleStorage
+from dagster._core.storage.sqlite_storage import (
+    DagsterSqliteStorage,
+    _event_logs_directory,
+    _runs_directory,
+    _schedule_directory,
+)
+from dagster._serdes import ConfigurableClassData
+from sqlalchemy import create_engine
+from sqlalchemy.engine import Connection, Engine
+
+from asr_pipeline.storage.database import LOCK_WAIT_S
+
+KEPT = 16  # databases that stay open: the index, and those of the runs that were used last
+
+
+class EmbeddedStorage(DagsterSqliteStorage):
+    """What `storage: custom:` in `dagster.yaml` names."""
+
+    def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
+        super().__init__(base_dir, inst_data)  # makes the tables
+        self._run_storage = KeptRuns.from_local(_runs_directory(base_dir))
+        self._event_log_storage = KeptEventLog(_event_logs_directory(base_dir))
+        self._schedule_storage = KeptSchedules.from_local(_schedule_directory(base_dir))
+
+    @classmethod
+    def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]) -> Self:
+        """Make it of what `dagster.yaml` says."""
+        return cls(inst_data=inst_data, **config_value)
+
+
+class _KeptConnections:
+    """Keeps the connections to one database; each thread has its own."""
+
+    _conn_string: str
+
+    @cached_property
+    def _engine(self) -> Engine:
+        return create_engine(self._conn_string, connect_args={"timeout": LOCK_WAIT_S})
+
+    @contextmanager
+    def connect(self) -> Iterator[Connection]:
+        """Give a connection in a transaction."""
+        with self._engine.begin() as connection:
+            yield connection
+
+    def dispose(self) -> None:
+        """Close the connections."""
+        self._engine.dispose()
+
+
+class KeptRuns(_KeptConnections, SqliteRunStorage):
+    """`SqliteRunStorage` with kept connections."""
+
+
+class KeptSchedules(_KeptConnections, SqliteScheduleStorage):
+    """`SqliteScheduleStorage` with kept connections."""
+
+
+class KeptEventLog(SqliteEventLogStorage):
+    """`SqliteEventLogStorage` that keeps a connection to each of the databases it used last."""
+
+    def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
+        self._engines: OrderedDict[str, Engine] = OrderedDict()
+        self._tables: set[str] = set()
+        self._making = threading.Lock()
+        self._held = threading.local()
+        super().__init__(base_dir, inst_data)
+
+    def has_table(self, table_name: str) -> bool:
+        """Tell whether the index has a table. One that is there stays."""
+        if table_name not in self._tables and super().has_table(table_name):
+            self._tables.add(table_name)
+        return table_name in self._tables
+
+    def dispose(self) -> None:
+        """Close the connections."""
+        super().dispose()
+        with self._making:
+            while self._engines:
+                self._engines.popitem()[1].dispose()
+
+    @contextmanager
+    def together(self, run_id: str) -> Iterator[None]:
+        """Write what this thread stores of a run meanwhile in one transaction of each database, run's and index."""
+        with self._connect(run_id) as run, self._transaction(INDEX_SHARD_NAME) as index:
+            self._held.connections = {run_id: run, INDEX_SHARD_NAME: index}
+            try:
+                yield
+            finally:
+                del self._held.connections
+
+    @contextmanager
+    def _connect(self, shard: str) -> Iterator[Connection]:
+        held: dict[str, Connection] | None = getattr(self._held, "connections", None)
+        if held is not None:
+            yield held[shard]
+            return
+        with self._db_lock, self._transaction(shard) as connection:  # Dagster's lock: one thread at a time
+            yield connection
+
+    @contextmanager
+    def _transaction(self, shard: str) -> Iterator[Connection]:
+        engine = self._engine(shard)
+        if shard not in self._initialized_dbs:
+            self._initdb(engine)
+            self._initialized_dbs.add(shard)
+        with engine.begin() as connection:
+            yield connection
+
+    def _engine(self, shard: str) -> Engine:
+        with self._making:
+            engine = self._engines.get(shard)
+            if engine is None:
+                engine = create_engine(
+                    self.conn_string_for_shard(shard),
+                    pool_size=1,
+                    connect_args={"timeout": LOCK_WAIT_S, "check_same_thread": False},
+                )
+                self._engines[shard] = engine
+            self._engines.move_to_end(shard)
+            while len(self._engines) > KEPT:
+                self._engines.popitem(last=False)[1].dispose()
+            return engine

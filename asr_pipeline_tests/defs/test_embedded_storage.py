@@ -1,0 +1,117 @@
+"""Dagster's storage with kept connections: what it writes, Dagster's own reads, and the other way round."""
+
+import threading
+from pathlib import Path
+
+import dagster as dg
+import psutil
+import pytest
+from dagster._core.storage.event_log import SqliteEventLogStorage
+
+from asr_pipeline.defs.embedded_storage import KEPT, KeptEventLog
+from asr_pipeline.defs.instance import open_instance
+
+pytestmark = [pytest.mark.e2e, pytest.mark.database]
+
+
+@dg.asset(
+    partitions_def=dg.StaticPartitionsDefinition(["a", "b"]), check_specs=[dg.AssetCheckSpec("good", asset="thing")]
+)
+def thing() -> dg.MaterializeResult:  # type: ignore[type-arg]
+    return dg.MaterializeResult(
+        metadata={"words": 3},
+        tags={"dagster/data_version": "1"},
+        check_results=[dg.AssetCheckResult(check_name="good", passed=True)],
+    )
+
+
+def run(instance: dg.DagsterInstance, partition: str = "a") -> str:
+    return dg.materialize([thing], instance=instance, partition_key=partition).run_id
+
+
+def seen(instance: dg.DagsterInstance, run_ids: list[str]) -> list[object]:
+    """Give what people and the daemon ask for."""
+    records = instance.fetch_materializations(dg.AssetKey("thing"), limit=100).records
+    check = dg.AssetCheckKey(dg.AssetKey("thing"), "good")
+    return [
+        [(one.partition_key, one.run_id, one.storage_id) for one in records],
+        instance.get_materialized_partitions(dg.AssetKey("thing")),
+        [repr(entry) for run_id in run_ids for entry in instance.all_logs(run_id)],
+        [
+            (one.run_id, one.status.value)
+            for one in instance.event_log_storage.get_asset_check_execution_history(check, limit=100)
+        ],
+        [instance.get_run_by_id(run_id) for run_id in run_ids],
+        instance.all_asset_keys(),
+    ]
+
+
+@pytest.mark.parametrize("wrote", ["ours", "dagster's"])
+def test_each_reads_what_the_other_wrote_and_goes_on_from_there(tmp_path: Path, wrote: str) -> None:
+    home = tmp_path / "home"
+    with open_instance(home) as instance:
+        assert isinstance(instance.event_log_storage, KeptEventLog)
+        ours = [run(instance)] if wrote == "ours" else []
+        as_ours = seen(instance, ours)
+    yaml = (home / "dagster.yaml").read_text()
+    (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        assert type(instance.event_log_storage) is SqliteEventLogStorage
+        assert seen(instance, ours) == as_ours
+        both = [*ours, run(instance, "b")]
+        as_dagsters = seen(instance, both)
+    (home / "dagster.yaml").write_text(yaml)
+    with open_instance(home) as instance:
+        assert seen(instance, both) == as_dagsters
+        run(instance, "b")
+        assert len(instance.fetch_materializations(dg.AssetKey("thing"), limit=100).records) == len(both) + 1
+
+
+def test_what_is_written_together_is_there_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
+    with open_instance(tmp_path / "home") as instance:
+        log = instance.event_log_storage
+        assert isinstance(log, KeptEventLog)
+        run_id = run(instance)
+        (entry,) = instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
+
+        def twice(*, then_fail: bool) -> None:
+            with log.together(run_id):
+                log.store_event(entry)
+                log.store_event(entry)
+                if then_fail:
+                    raise ZeroDivisionError
+
+        before = seen(instance, [run_id])
+        with pytest.raises(ZeroDivisionError):
+            twice(then_fail=True)
+        assert seen(instance, [run_id]) == before
+        twice(then_fail=False)
+        assert len(instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)) == 3
+        assert len(instance.fetch_materializations(dg.AssetKey("thing"), limit=100).records) == 3
+
+
+def test_threads_write_at_once(tmp_path: Path) -> None:
+    with open_instance(tmp_path / "home") as instance:
+        materialization = dg.AssetMaterialization("thing", partition="a")
+        threads = [
+            threading.Thread(target=lambda: [instance.report_runless_asset_event(materialization) for _ in range(10)])
+            for _ in range(8)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(instance.fetch_materializations(dg.AssetKey("thing"), limit=100).records) == 80
+
+
+def test_connections_are_few_and_are_closed(tmp_path: Path) -> None:
+    process = psutil.Process()
+
+    def opened() -> int:
+        return sum(file.path.startswith(str(tmp_path)) and file.path.endswith(".db") for file in process.open_files())
+
+    with open_instance(tmp_path / "home") as instance:
+        run_ids = [run(instance) for _ in range(KEPT + 4)]
+        assert all(instance.all_logs(run_id) for run_id in run_ids)
+        assert 1 < opened() <= KEPT + 2  # and those of runs and schedules
+    assert opened() == 0
