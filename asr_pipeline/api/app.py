@@ -6,7 +6,7 @@ from asr_pipeline import __version__
 from asr_pipeline.api import health, media, notes, recordings, stats, translation, upload
 from asr_pipeline.api.errors import RESPONSES, handle_errors
 from asr_pipeline.api.gateway import Gateway
-from asr_pipeline.api.request_ids import RequestIds
+from asr_pipeline.api.guarding import guard
 
 ROUTERS = (
     upload.router,
@@ -31,7 +31,7 @@ def create_app(gateway: Gateway) -> FastAPI:
     )
     app.state.gateway = gateway
     handle_errors(app)
-    app.add_middleware(RequestIds)
+    guard(app, gateway)
     for router in ROUTERS:
         app.include_router(router)
     return app

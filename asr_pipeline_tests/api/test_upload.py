@@ -27,7 +27,7 @@ from asr_pipeline_tests.api.serving import served, told_error, translated, uploa
 pytestmark = [pytest.mark.e2e, pytest.mark.engine]
 
 HEAD = b'--x\r\nContent-Disposition: form-data; name="audio"; filename="a.wav"\r\n\r\n'
-REQUEST = b"POST /upload/ HTTP/1.1\r\nHost: a\r\nContent-Type: multipart/form-data; boundary=x\r\n"
+REQUEST = b"POST /upload/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=x\r\n"
 
 
 def partial_files(gateway: Gateway) -> list[Path]:
