@@ -22,9 +22,12 @@ _QUIET = frozenset({"/health/live", "/health/ready", "/metrics"})  # asked every
 
 
 def route_of(scope: Scope) -> str:
-    """Give the template of the route that a request was for, such as /recordings/{recording_id}."""
+    """Give the template of the route that a request was for, such as /recordings/{recording_id}.
+
+    A request that was refused before, or that none fits, has none: what a stranger asked for is in no log.
+    """
     path: str = getattr(scope.get("route"), "path", "")
-    return path or "no such route"
+    return path or "unrouted"
 
 
 class RequestLog:
