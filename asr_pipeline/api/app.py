@@ -19,8 +19,8 @@ from asr_pipeline.api import (
 )
 from asr_pipeline.api.errors import RESPONSES, handle_errors
 from asr_pipeline.api.gateway import Gateway
+from asr_pipeline.api.guarding import guard
 from asr_pipeline.api.listen import LiveSessions
-from asr_pipeline.api.request_ids import RequestIds
 from asr_pipeline.api.watching import Watching
 
 ROUTERS = (
@@ -53,7 +53,7 @@ def create_app(gateway: Gateway) -> FastAPI:
     app.state.watching = Watching(gateway.pipeline.database, gateway.settings.event_streams_max)
     app.state.live_sessions = LiveSessions(gateway.settings.live_sessions_max)
     handle_errors(app)
-    app.add_middleware(RequestIds)
+    guard(app, gateway)
     for router in ROUTERS:
         app.include_router(router)
     return app

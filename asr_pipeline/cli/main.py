@@ -12,12 +12,14 @@ import typer
 
 from asr_pipeline import __version__
 from asr_pipeline.cli import (
+    audit,
     backfill,
     backup,
     demo,
     doctor,
     glossary,
     importing,
+    keys,
     models,
     process,
     quarantine,
@@ -63,6 +65,8 @@ app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(models.app, name="models")
 app.add_typer(glossary.app, name="glossary")
 app.add_typer(reference.app, name="reference")
+app.add_typer(keys.app, name="keys")
+app.command("audit")(audit.audit)
 app.command("doctor")(doctor.doctor)
 app.command("settings")(settings.settings)
 app.command("verify")(verify.verify)

@@ -13,7 +13,7 @@ from asr_pipeline.domain.search import indexed
 from asr_pipeline.storage.text import original
 
 revision = "0006"
-down_revision = "0004"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 
