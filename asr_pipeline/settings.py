@@ -3,17 +3,20 @@
 Example: `ASR_PIPELINE_TARGET_LANGUAGES=fa,de ASR_PIPELINE_CHANNELS=split asr-pipeline process call.wav`
 """
 
+import ipaddress
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from asr_pipeline.domain.audio import ChannelMode
 from asr_pipeline.domain.errors import SettingInvalid
 from asr_pipeline.domain.translation import DEFAULT_TARGET_LANGUAGE, SOURCE_LANGUAGE, is_language_code
+from asr_pipeline.domain.webhook import check_url, signing_key
 
 ENVIRONMENT_PREFIX = "ASR_PIPELINE_"
 CLONE = Path(__file__).resolve().parent.parent
@@ -146,6 +149,73 @@ class Settings(BaseSettings):
         description="Where more recordings of the inbox and of uploads wait, uploads are put off (503).",
     )
 
+    event_streams_max: int = Field(
+        default=200, ge=1, le=10_000, description="Streams of events that the gateway has open at once; more get 503."
+    )
+    live_sessions_max: int = Field(
+        default=4, ge=0, le=1000, description="Live recognitions (WS /listen) at once; more are told to come again."
+    )
+
+    # Who may use the gateway, and how much
+    jwt_public_key: Path | None = Field(
+        default=None,
+        description="PEM file of the RSA or Ed25519 public key that bearer tokens are verified with; no token is taken "
+        "if not set.",
+    )
+    jwt_issuer: str | None = Field(
+        default=None, validate_default=True, description="Who must have issued a bearer token (its iss)."
+    )
+    jwt_audience: str | None = Field(
+        default=None, validate_default=True, description="Whom a bearer token must be meant for (its aud)."
+    )
+    rate_limit_key: str | None = Field(
+        default=None,
+        description="Requests that each key may make, such as 100/minute or 10/second; 1200/minute if not set.",
+    )
+    rate_limit_address: str | None = Field(
+        default=None,
+        description="Requests that may come from each address; 2400/minute if not set, and any number as long as only "
+        "this machine can reach the gateway and there are no keys.",
+    )
+    concurrent_requests_max: int = Field(
+        default=1024, ge=1, description="Requests that the gateway answers at the same time; more are put off (503)."
+    )
+    request_max_bytes: int = Field(
+        default=1 << 20, ge=1024, le=64 << 20, description="Larger bodies of requests that are no uploads are refused."
+    )
+    body_min_bytes_per_s: int = Field(
+        default=1000, ge=1, description="A body that comes more slowly, after the first ten seconds, is given up (408)."
+    )
+    trusted_proxies: Annotated[list[str], NoDecode] = Field(
+        default_factory=list,
+        description="Addresses or networks, separated by commas, whose X-Forwarded-For and X-Forwarded-Proto are "
+        "believed.",
+    )
+    cors_origins: Annotated[list[str], NoDecode] = Field(
+        default_factory=list,
+        description="Other sites, separated by commas, whose pages may use the gateway, such as https://example.org.",
+    )
+    audit_keep_days: float = Field(default=365, gt=0, le=36500, description="The audit log's entries are kept so long.")
+    log_format: Literal["plain", "json"] = Field(
+        default="plain", description="How the gateway logs: plain lines for people, or a JSON object a line."
+    )
+
+    # Webhooks
+    webhook_urls: Annotated[list[str], NoDecode] = Field(
+        default_factory=list,
+        description="Addresses, separated by spaces, that are told when a recording is done or has failed.",
+    )
+    webhook_allow_private: bool = Field(
+        default=False,
+        validate_default=True,
+        description="Whether webhooks may go to addresses of this machine and of private networks, and without TLS.",
+    )
+    webhook_secret: SecretStr | None = Field(
+        default=None,
+        validate_default=True,
+        description="What webhooks are signed with: at least 24 characters, or whsec_ and base64.",
+    )
+
     # Faults
     attempts: int = Field(
         default=3, ge=1, le=20, description="Times that a stage is tried when failures are transient."
@@ -182,7 +252,66 @@ class Settings(BaseSettings):
     def _split_paths(cls, value: object) -> object:
         return [part for part in value.split(os.pathsep) if part] if isinstance(value, str) else value
 
-    @field_validator("data_dir", "inbox_dir", "recognizer_phrases")
+    @field_validator("trusted_proxies", "cors_origins", mode="before")
+    @classmethod
+    def _split_names(cls, value: object) -> object:
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, value: list[str]) -> list[str]:
+        for network in value:
+            ipaddress.ip_network(network)
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_origins(cls, value: list[str]) -> list[str]:
+        for origin in value:
+            if not re.fullmatch(r"https?://[A-Za-z0-9.\[\]:-]+", origin):
+                message = f"{origin!r} is not an origin such as https://example.org"
+                raise ValueError(message)
+        return value
+
+    @field_validator("jwt_issuer", "jwt_audience")
+    @classmethod
+    def _goes_with_the_key(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if info.data.get("jwt_public_key") is not None and not value:
+            message = "tokens of other services would be taken: set it where there is a jwt_public_key"
+            raise ValueError(message)
+        return value
+
+    @field_validator("rate_limit_key", "rate_limit_address")
+    @classmethod
+    def _is_a_rate(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"[1-9]\d{0,8}/(second|minute|hour|day)", value):
+            message = "write a number, / and second, minute, hour or day"
+            raise ValueError(message)
+        return value
+
+    @field_validator("webhook_urls", mode="before")
+    @classmethod
+    def _split_urls(cls, value: object) -> object:
+        return value.split() if isinstance(value, str) else value
+
+    @field_validator("webhook_allow_private")
+    @classmethod
+    def _urls_are_safe(cls, value: bool, info: ValidationInfo) -> bool:  # noqa: FBT001 - pydantic's signature
+        for url in info.data.get("webhook_urls", []):
+            check_url(url, allow_private=value)
+        return value
+
+    @field_validator("webhook_secret")
+    @classmethod
+    def _is_a_secret(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if value is not None:
+            signing_key(value.get_secret_value())
+        elif info.data.get("webhook_urls"):
+            message = "webhooks are signed: set it where there are webhook_urls"
+            raise ValueError(message)
+        return value
+
+    @field_validator("data_dir", "inbox_dir", "recognizer_phrases", "jwt_public_key")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser().absolute()
@@ -203,6 +332,9 @@ class Settings(BaseSettings):
         return "sqlite:///" + quote(str(self.data_dir / "asr_pipeline.db"))
 
 
+_SECRET = {"database_url", "webhook_secret", "webhook_urls"}  # not even where they are wrong
+
+
 def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401 - each setting has a type of its own
     """Read the settings; `overrides` come before the environment. Raises SettingInvalid that names the setting."""
     _refuse_unknown_names()
@@ -212,10 +344,11 @@ def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401 - each setting 
         first = error.errors(include_url=False)[0]
         name = str(first["loc"][0]) if first["loc"] else "settings"
         field = Settings.model_fields.get(name)
+        given = "a value that is not shown" if name in _SECRET else repr(first["input"])
         raise SettingInvalid(
             f"{ENVIRONMENT_PREFIX}{name.upper()}",
             expected=field.description.rstrip(".") if field and field.description else "a setting",
-            found=f"{first['input']!r} ({first['msg'].removeprefix('Value error, ')})",
+            found=f"{given} ({first['msg'].removeprefix('Value error, ')})",
             remedy="`asr-pipeline settings` lists every setting.",
         ) from error
 

@@ -71,6 +71,28 @@ def test_the_password_is_in_no_printed_form() -> None:
     assert "hunter2" in settings.sqlalchemy_url
 
 
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"webhook_secret": "hunter2"}, "WEBHOOK_SECRET"),
+        ({"webhook_urls": "https://a.example/hunter2"}, "WEBHOOK_SECRET"),
+        ({"webhook_urls": "http://a.example/hunter2", "webhook_secret": "x" * 24}, "WEBHOOK_ALLOW_PRIVATE"),
+        ({"webhook_urls": "https://me:hunter2@a.example", "webhook_secret": "x" * 24}, "WEBHOOK_ALLOW_PRIVATE"),
+        ({"jwt_public_key": "/a.pem", "jwt_issuer": "me"}, "JWT_AUDIENCE"),
+        ({"cors_origins": "*"}, "CORS_ORIGINS"),
+        ({"cors_origins": "https://a.example/path"}, "CORS_ORIGINS"),
+        ({"trusted_proxies": "*"}, "TRUSTED_PROXIES"),
+        ({"trusted_proxies": "10.0.0.1/8"}, "TRUSTED_PROXIES"),
+        ({"rate_limit_key": "many"}, "RATE_LIMIT_KEY"),
+        ({"rate_limit_address": "0/second"}, "RATE_LIMIT_ADDRESS"),
+    ],
+)
+def test_what_would_not_be_safe_is_refused_and_no_secret_is_shown(given: dict[str, str], named: str) -> None:
+    with pytest.raises(SettingInvalid, match=named) as caught:
+        load_settings(**given)
+    assert "hunter2" not in str(caught.value)
+
+
 def test_every_setting_says_what_it_means() -> None:
     for name, field in Settings.model_fields.items():
         assert field.description, name

@@ -7,7 +7,7 @@ from asr_pipeline.domain.errors import SetupError
 
 def require_safe_binding(host: str, *, has_keys: bool) -> None:
     """Raise SetupError unless a host is of this machine alone, or callers need keys."""
-    if has_keys or _is_loopback(host):
+    if has_keys or is_loopback(host):
         return
     raise SetupError(
         f"--host {host}",
@@ -17,7 +17,8 @@ def require_safe_binding(host: str, *, has_keys: bool) -> None:
     )
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Tell whether a host is of this machine alone."""
     if host == "localhost":
         return True
     try:

@@ -8,6 +8,7 @@ from starlette.requests import HTTPConnection
 
 from asr_pipeline.api.errors import NotFound
 from asr_pipeline.api.gateway import Gateway
+from asr_pipeline.api.security import principal_of
 from asr_pipeline.ports import RecordingRow
 from asr_pipeline.storage.text import storable
 
@@ -39,9 +40,10 @@ def recording(gateway: TheGateway, recording_id: str) -> RecordingRow:
 TheRecording = Annotated[RecordingRow, Depends(recording)]
 
 
-def caller() -> str:
+async def caller(connection: HTTPConnection) -> str:
     """Name who asks, so that the keys of one caller are not another's."""
-    return ""  # without API keys all are one
+    principal = principal_of(connection.scope)
+    return "" if principal is None else principal.name
 
 
 TheCaller = Annotated[str, Depends(caller)]

@@ -109,7 +109,7 @@ class Busy(RequestRefused):
 
 def handle_errors(app: FastAPI) -> None:
     """Have an app answer every error so."""
-    app.add_exception_handler(PipelineError, _pipeline_error)
+    app.add_exception_handler(PipelineError, pipeline_error)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _fault)
@@ -122,7 +122,8 @@ def error_response(request: Request, status: HTTPStatus, error: dict[str, Any], 
     return Response(body, status, {HEADER: request_id, **headers}, "application/json")
 
 
-def _pipeline_error(request: Request, error: Exception) -> Response:
+def pipeline_error(request: Request, error: Exception) -> Response:
+    """Give the answer to a PipelineError."""
     assert isinstance(error, PipelineError)  # noqa: S101 - as it was registered
     headers: dict[str, str] = {}
     if isinstance(error, RequestRefused):

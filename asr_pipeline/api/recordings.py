@@ -4,12 +4,14 @@ import json
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel
 
 from asr_pipeline.api.dependencies import TheGateway, TheRecording
 from asr_pipeline.api.errors import Conflict
 from asr_pipeline.api.gateway import Gateway
+from asr_pipeline.api.security import requires
+from asr_pipeline.domain.access import Scope
 from asr_pipeline.domain.progress import Progress, progress
 from asr_pipeline.domain.recording import RecordingState
 from asr_pipeline.domain.stage import Stage
@@ -53,7 +55,7 @@ class WordOut(BaseModel):
 
 
 class UtteranceOut(BaseModel):
-    """What was said between pauses, and its translations by language."""
+    """What was said between pauses, and its translations by language. `corrected`: in which a person changed it."""
 
     index: int
     channel: int
@@ -63,6 +65,7 @@ class UtteranceOut(BaseModel):
     text: str
     words: list[WordOut]
     translations: dict[str, str]
+    corrected: list[str]
 
 
 class SubtitlesOut(BaseModel):
@@ -105,7 +108,7 @@ def whole_recording(gateway: TheGateway, recording: TheRecording) -> Response:
     return Response(json.dumps(_whole(gateway, recording), ensure_ascii=False), media_type="application/json")
 
 
-@router.delete("/{recording_id}", status_code=HTTPStatus.NO_CONTENT)
+@router.delete("/{recording_id}", status_code=HTTPStatus.NO_CONTENT, dependencies=[Depends(requires(Scope.ADMIN))])
 def erase(gateway: TheGateway, recording: TheRecording) -> None:
     """Remove a recording's sound and text for good. That it was there stays noted: it is counted as dropped."""
     if not gateway.erase(recording.recording):

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
+from asr_pipeline.domain.access import Scope
 from asr_pipeline.domain.arrival import Outcome, Way
 from asr_pipeline.domain.note import TranslationStatus
 from asr_pipeline.domain.recording import RecordingState
@@ -91,6 +92,7 @@ def _recording_number(*, primary_key: bool = True) -> "sa.Column[int]":
         BigNumber,
         sa.ForeignKey("recordings.number", ondelete="CASCADE"),
         primary_key=primary_key,
+        nullable=False,
         autoincrement=False,
     )
 
@@ -127,6 +129,7 @@ recordings = sa.Table(
         name="failure",
     ),
     sa.Index(None, "state", "number"),
+    sa.Index(None, "failed_at"),
 )
 
 arrivals = sa.Table(
@@ -284,7 +287,17 @@ stage_commits = sa.Table(
     sa.Column("outdated", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.CheckConstraint(_one_of("stage", Stage), name="stage"),
     sa.Index(None, "root_run_id"),
+    sa.Index(None, "committed_at"),
     sqlite_with_rowid=False,
+)
+
+reference_texts = sa.Table(
+    "reference_texts",
+    metadata,
+    _recording_number(),
+    sa.Column("text", StoredText, nullable=False),
+    sa.Column("words", sa.Integer, nullable=False),
+    sa.Column("noted_at", UtcTime, nullable=False),
 )
 
 translation_memory = sa.Table(
@@ -365,4 +378,79 @@ note_translations = sa.Table(
     sa.CheckConstraint("status <> 'running' OR run_id IS NOT NULL", name="run_id"),
     sa.Index(None, "status"),
     sqlite_with_rowid=False,
+)
+
+# What is searched, folded (`domain.search`). The migration makes the index over it, for each database its own kind.
+search_texts = sa.Table(
+    "search_texts",
+    metadata,
+    sa.Column("number", BigNumber, primary_key=True),
+    _recording_number(primary_key=False),
+    sa.Column("language", sa.Text, nullable=False),
+    sa.Column("utterance_index", sa.Integer, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Index(None, "recording_number", "language", "utterance_index", unique=True),
+)
+
+corrections = sa.Table(
+    "corrections",
+    metadata,
+    sa.Column("number", BigNumber, primary_key=True),
+    _recording_number(primary_key=False),
+    sa.Column("language", sa.Text, nullable=False),
+    sa.Column("utterance_index", sa.Integer, nullable=False),
+    sa.Column("recognised", StoredText, nullable=False),
+    sa.Column("start_s", sa.Double, nullable=False),
+    sa.Column("old_text", StoredText, nullable=False),
+    sa.Column("new_text", StoredText, nullable=False),
+    sa.Column("corrected_by", StoredText, nullable=False),
+    sa.Column("corrected_at", UtcTime, nullable=False),
+    sa.Column("applied", sa.Boolean, nullable=False),
+    sa.Index(None, "recording_number", "language", "utterance_index"),
+)
+
+
+api_keys = sa.Table(
+    "api_keys",
+    metadata,
+    sa.Column("key_id", sa.Text, primary_key=True),
+    sa.Column("key_sha256", sa.String(SHA256_CHARS), nullable=False, unique=True),
+    sa.Column("name", StoredText, nullable=False),
+    sa.Column("scope", sa.Text, nullable=False),
+    sa.Column("created_at", UtcTime, nullable=False),
+    sa.Column("expires_at", UtcTime),
+    sa.Column("last_used_at", UtcTime),
+    sa.Column("revoked_at", UtcTime),
+    sa.CheckConstraint(_one_of("scope", Scope), name="scope"),
+    sqlite_with_rowid=False,
+)
+
+audit_log = sa.Table(
+    "audit_log",
+    metadata,
+    sa.Column("number", BigNumber, primary_key=True),
+    sa.Column("happened_at", UtcTime, nullable=False),
+    sa.Column("principal", StoredText, nullable=False),
+    sa.Column("action", StoredText, nullable=False),
+    sa.Column("target", StoredText, nullable=False),
+    sa.Column("address", StoredText),
+    sa.Column("request_id", sa.Text),
+    sa.Column("result", sa.Text, nullable=False),
+    sa.Index(None, "happened_at"),
+)
+
+webhook_deliveries = sa.Table(
+    "webhook_deliveries",
+    metadata,
+    sa.Column("number", BigNumber, primary_key=True),
+    sa.Column("delivery_id", sa.String(SHA256_CHARS), nullable=False, unique=True),
+    sa.Column("url", StoredText, nullable=False),
+    sa.Column("recording_id", sa.Text, nullable=False),
+    sa.Column("body", StoredText, nullable=False),
+    sa.Column("created_at", UtcTime, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("due_at", UtcTime),
+    sa.Column("delivered_at", UtcTime),
+    sa.Column("last_error", StoredText),
+    sa.Index(None, "due_at"),
 )

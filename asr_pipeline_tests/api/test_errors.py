@@ -28,7 +28,7 @@ def answer_to(gateway: Gateway, error: Exception, headers: dict[str, str] | None
 
     async def ask() -> httpx.Response:
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://a") as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
             return await client.get("/raises", headers=headers)
 
     return asyncio.run(ask())

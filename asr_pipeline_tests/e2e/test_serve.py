@@ -45,7 +45,7 @@ def begun_upload(gateway: Served, content: bytes, sent_bytes: int) -> socket.soc
     connection = socket.create_connection(("127.0.0.1", gateway.port), timeout=60)
     length = len(HEAD) + len(content) + len(TAIL)
     connection.sendall(
-        b"POST /upload/ HTTP/1.1\r\nHost: a\r\nContent-Type: multipart/form-data; boundary=x\r\n"
+        b"POST /upload/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=x\r\n"
         b"Content-Length: %d\r\n\r\n" % length + HEAD + content[:sent_bytes]
     )
     return connection

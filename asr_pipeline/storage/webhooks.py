@@ -1,0 +1,142 @@
+"""What webhooks have to tell: changes of recordings, and a row for each address that is to hear of one.
+
+A row is written before anything is sent, and stays until it was delivered or given up: each change is told at least
+once, and its id lets a receiver know a repeat.
+"""
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from asr_pipeline.domain.recording import RecordingState
+from asr_pipeline.domain.webhook import Change, wait_after
+from asr_pipeline.storage.database import reading, writing
+from asr_pipeline.storage.standing import insert_into
+from asr_pipeline.storage.tables import recordings, stage_commits, webhook_deliveries
+from asr_pipeline.storage.text import storable
+
+KEPT = dt.timedelta(days=30)  # rows of what was delivered or given up
+_FAILED = [RecordingState.FAILED.value, RecordingState.QUARANTINED.value]
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One thing to tell one address. `attempts` counts those before."""
+
+    number: int
+    delivery_id: str
+    url: str
+    body: str
+    attempts: int
+
+
+class SqlWebhooks:
+    """The outbox over an engine whose tables are up to date."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def note_changes(self, urls: Sequence[str], since: dt.datetime, now: dt.datetime) -> int:
+        """Note for each address what came to an end since a moment; give how many of it were new.
+
+        Looking at the same time again notes nothing twice. What is long delivered or given up goes.
+        """
+        with reading(self._engine) as connection:
+            changes = [*_done(connection, since), *_failed(connection, since)]
+        rows = [
+            {
+                "delivery_id": change.delivery_id(url),
+                "url": url,
+                "recording_id": change.recording_id,
+                "body": change.body(),
+                "created_at": now,
+                "due_at": now,
+            }
+            for change in sorted(changes, key=lambda one: (one.changed_at, one.recording_id))
+            for url in urls
+        ]
+        new = 0
+        with writing(self._engine) as connection:
+            insert = insert_into(connection, webhook_deliveries)
+            for row in rows:
+                new += connection.execute(insert.on_conflict_do_nothing(index_elements=["delivery_id"]), row).rowcount
+            table = webhook_deliveries.c
+            connection.execute(
+                sa.delete(webhook_deliveries).where(table.due_at.is_(None), table.created_at < now - KEPT)
+            )
+        return new
+
+    def due(self, urls: Iterable[str], now: dt.datetime, limit: int) -> list[Delivery]:
+        """Give what is due to be told to addresses that are still in the settings, longest due first."""
+        table = webhook_deliveries.c
+        query = (
+            sa.select(table.number, table.delivery_id, table.url, table.body, table.attempts)
+            .where(table.due_at <= now, table.url.in_([storable(url) for url in urls]))
+            .order_by(table.due_at, table.number)
+            .limit(limit)
+        )
+        with reading(self._engine) as connection:
+            return [Delivery(*row) for row in connection.execute(query)]
+
+    def claim(self, delivery: Delivery, now: dt.datetime) -> bool:
+        """Count an attempt before it is made; False where another process has taken it.
+
+        A process that dies in it leaves it due after the wait of an attempt that failed.
+        """
+        attempts = delivery.attempts + 1
+        wait = wait_after(attempts)
+        return self._change(delivery, attempts=attempts, due_at=None if wait is None else now + wait)
+
+    def note_delivered(self, delivery: Delivery, now: dt.datetime) -> None:
+        """Note that a claimed delivery was taken."""
+        self._change(delivery, claimed=True, due_at=None, delivered_at=now, last_error=None)
+
+    def note_failed(self, delivery: Delivery, why: str) -> None:
+        """Note why an attempt at a claimed delivery failed."""
+        self._change(delivery, claimed=True, last_error=why)
+
+    def _change(self, delivery: Delivery, *, claimed: bool = False, **values: object) -> bool:
+        table = webhook_deliveries.c
+        unchanged = (table.number == delivery.number) & (table.attempts == delivery.attempts + claimed)
+        with writing(self._engine) as connection:
+            changed = connection.execute(
+                sa.update(webhook_deliveries).where(unchanged, table.delivered_at.is_(None)).values(values)
+            )
+        return bool(changed.rowcount)
+
+
+def _done(connection: Connection, since: dt.datetime) -> list[Change]:
+    changed = sa.select(stage_commits.c.recording_number).where(stage_commits.c.committed_at >= since).distinct()
+    ended_at = sa.func.max(stage_commits.c.committed_at, type_=stage_commits.c.committed_at.type).label("ended_at")
+    query = (
+        sa.select(recordings.c.recording_id, recordings.c.name, ended_at)
+        .select_from(recordings.join(stage_commits, stage_commits.c.recording_number == recordings.c.number))
+        .where(recordings.c.number.in_(changed), recordings.c.state == RecordingState.DONE.value)
+        .group_by(recordings.c.number, recordings.c.recording_id, recordings.c.name)
+    )
+    return [
+        Change(row.recording_id, storable(row.name), RecordingState.DONE.value, None, None, 0, row.ended_at)
+        for row in connection.execute(query)
+    ]
+
+
+def _failed(connection: Connection, since: dt.datetime) -> list[Change]:
+    table = recordings.c
+    query = sa.select(
+        table.recording_id, table.name, table.state, table.failed_stage, table.reason, table.failures, table.failed_at
+    ).where(table.failed_at >= since, table.state.in_(_FAILED))
+    return [
+        Change(
+            row.recording_id,
+            storable(row.name),
+            row.state,
+            row.failed_stage,
+            storable(row.reason),
+            row.failures,
+            row.failed_at,
+        )
+        for row in connection.execute(query)
+    ]

@@ -1,0 +1,54 @@
+"""A web server on this machine that takes webhooks, and refuses when told to."""
+
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from email.message import Message
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+
+@dataclass(frozen=True)
+class Taken:
+    """One request."""
+
+    path: str
+    headers: "Message[str, str]"
+    body: bytes
+
+
+@dataclass
+class HookServer:
+    """What came. `statuses` are answered first, one a request; then 204."""
+
+    url: str = ""
+    taken: list[Taken] = field(default_factory=list)
+    statuses: deque[int] = field(default_factory=deque)
+
+
+@contextmanager
+def hook_server() -> Iterator[HookServer]:
+    """Serve until the end of the block."""
+    hooks = HookServer()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            hooks.taken.append(Taken(self.path, self.headers, body))
+            self.send_response(hooks.statuses.popleft() if hooks.statuses else 204)
+            self.send_header("Location", hooks.url)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        hooks.url = f"http://127.0.0.1:{server.server_port}"
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield hooks
+        finally:
+            server.shutdown()
+            thread.join()
