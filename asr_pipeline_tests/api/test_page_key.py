@@ -1,10 +1,17 @@
 """Where the gateway wants a key, the page asks for it once, and sends it with all that it fetches."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Browser, Page, Route, expect
+
+from asr_pipeline.api.gateway import Gateway
+from asr_pipeline.domain.access import Scope
+from asr_pipeline.storage.api_keys import SqlApiKeys
+from asr_pipeline_tests.api.browser import opened
+from asr_pipeline_tests.api.serving import served
 
 pytestmark = [pytest.mark.e2e, pytest.mark.engine]
 KEY = "key-0123456789"
@@ -91,3 +98,20 @@ def test_an_upload_that_is_refused_for_want_of_a_key_goes_on_with_one(
     give_key(page, KEY)
     expect(page.locator(".upload.taken")).to_have_count(1)
     assert "" in guarded  # /upload/
+
+
+def test_a_gateway_with_keys_is_used_from_upload_to_lit_words(
+    browser: Browser, make_gateway: Callable[..., Gateway], samples: Path
+) -> None:
+    gateway = make_gateway()
+    key = SqlApiKeys(gateway.pipeline.database).create("mine", Scope.WRITE).key
+    with served(gateway) as client, opened(browser, str(client.base_url)) as page:
+        page.goto("/")
+        give_key(page, key)
+        page.set_input_files("#files", samples / "phrases-1.wav")
+        page.get_by_role("link", name="uploaded").click()
+        expect(page.locator(".side.meant p").first).to_contain_text("دوربین")
+        page.locator("#utterances .word", has_text="sunday").click()
+        expect(page.locator(".word.lit")).to_have_text("sunday")
+        page.get_by_role("button", name="Play", exact=True).click()
+        expect(page.get_by_role("button", name="Pause")).to_be_visible()

@@ -15,6 +15,8 @@ export class Player {
   #waveform = new Waveform(find("waveform"), (time_s) => this.jump(time_s));
   #duration_s = 0;
   #followers;
+  #isOpen = false;
+  #early = null; // where to go as soon as there is sound
 
   /**
    * `followers`: `at(seconds)`; `neighbour(seconds, step)`, which gives the time of the next word; `trouble(text)`.
@@ -46,9 +48,15 @@ export class Player {
     this.#waveform.draw(outline.points, outline.duration_s);
     // An element can't send a key: what needs one is fetched whole.
     this.#audio.src = currentKey() ? URL.createObjectURL(await (await send(`${address}/audio`)).blob()) : `${address}/audio`;
+    this.#isOpen = true;
+    if (this.#early) this.jump(...this.#early);
   }
 
   jump(time_s, isToPlay = false) {
+    if (!this.#isOpen) {
+      this.#early = [time_s, isToPlay];
+      return;
+    }
     this.#audio.currentTime = Math.min(Math.max(0, time_s), this.#duration_s);
     this.#tell();
     if (isToPlay) this.#play();

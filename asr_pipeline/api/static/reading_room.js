@@ -86,10 +86,10 @@ function showStatus(now) {
 
 async function openPlayer() {
   isOpened = true;
+  goToHash();
   try {
     await player.open(recordingId);
     find("player").hidden = false;
-    goToHash();
   } catch (error) {
     showTrouble(find("trouble"), error.message);
   }
