@@ -29,6 +29,7 @@ check: .venv/dev  ## style, types, direction of imports
 bench: .venv/dev  ## measure, and write the tables of docs/
 	.venv/bin/python benchmarks/word_error_rate.py
 	.venv/bin/python benchmarks/long_recording.py
+	.venv/bin/python benchmarks/breakdown.py --write
 	.venv/bin/python benchmarks/peers.py --write
 	.venv/bin/python benchmarks/latency.py --write
 

@@ -7,10 +7,12 @@ from typing import Protocol
 
 from asr_pipeline.domain.arrival import Arrival
 from asr_pipeline.domain.audio import AudioInfo
+from asr_pipeline.domain.corrections import Correction
 from asr_pipeline.domain.cue import Cue
 from asr_pipeline.domain.errors import PipelineError
 from asr_pipeline.domain.glossary import Glossary
 from asr_pipeline.domain.inbox import FoundFile
+from asr_pipeline.domain.live import Heard
 from asr_pipeline.domain.note import NoteWork
 from asr_pipeline.domain.recording import Recording, RecordingState
 from asr_pipeline.domain.results import RecordingResults
@@ -73,6 +75,21 @@ class Transcriber(Protocol):
 
     def transcribe(self, audio: Path, span: Span) -> list[Utterance]:
         """Recognise the span's segments; times are relative to the recording, indexes are not yet set."""
+        ...
+
+
+class LiveTranscriber(Protocol):
+    """Recognises speech while it is spoken; one for each stream."""
+
+    def accept(self, pcm: bytes) -> list[Heard]:
+        """Take the next samples; give the utterances that ended, then what is heard of the next one.
+
+        Raises EngineFailed.
+        """
+        ...
+
+    def finish(self) -> list[Heard]:
+        """Give the last utterance, if there is one: nothing more comes."""
         ...
 
 
@@ -193,6 +210,13 @@ class RecordStore(Protocol):
 
     def translations(self, recording_id: str) -> list[TranslationSet]:
         """Give a recording's translations, a set a language."""
+        ...
+
+    def corrections(self, recording_id: str) -> list[Correction]:
+        """Give the corrections that people made to a recording's texts and that hold now.
+
+        `transcript` and `translations` give texts with them.
+        """
         ...
 
     def save_subtitles(self, recording_id: str, files: Sequence[SubtitleFile], run: RunContext) -> None:

@@ -149,6 +149,13 @@ class Settings(BaseSettings):
         description="Where more recordings of the inbox and of uploads wait, uploads are put off (503).",
     )
 
+    event_streams_max: int = Field(
+        default=200, ge=1, le=10_000, description="Streams of events that the gateway has open at once; more get 503."
+    )
+    live_sessions_max: int = Field(
+        default=4, ge=0, le=1000, description="Live recognitions (WS /listen) at once; more are told to come again."
+    )
+
     # Who may use the gateway, and how much
     jwt_public_key: Path | None = Field(
         default=None,

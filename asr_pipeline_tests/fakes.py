@@ -9,6 +9,7 @@ from pathlib import Path
 
 from asr_pipeline.domain.arrival import Arrival
 from asr_pipeline.domain.audio import AudioInfo
+from asr_pipeline.domain.corrections import Correction
 from asr_pipeline.domain.cue import Cue
 from asr_pipeline.domain.errors import PermanentFailure, PipelineError
 from asr_pipeline.domain.glossary import NO_GLOSSARY, Glossary, GlossaryEntry
@@ -252,6 +253,9 @@ class FakeStore:
 
     def translations(self, recording_id: str) -> list[TranslationSet]:
         return self.results[recording_id].get(Stage.TRANSLATIONS, [])  # type: ignore[return-value]
+
+    def corrections(self, recording_id: str) -> list[Correction]:  # noqa: ARG002
+        return []
 
     def save_subtitles(self, recording_id: str, files: Sequence[SubtitleFile], run: RunContext) -> None:
         self._save(recording_id, Stage.SUBTITLES, list(files), run)

@@ -3,10 +3,25 @@
 from fastapi import FastAPI
 
 from asr_pipeline import __version__
-from asr_pipeline.api import health, media, notes, recordings, stats, translation, upload
+from asr_pipeline.api import (
+    corrections,
+    events,
+    health,
+    listen,
+    media,
+    notes,
+    page,
+    recordings,
+    search,
+    stats,
+    translation,
+    upload,
+)
 from asr_pipeline.api.errors import RESPONSES, handle_errors
 from asr_pipeline.api.gateway import Gateway
 from asr_pipeline.api.guarding import guard
+from asr_pipeline.api.listen import LiveSessions
+from asr_pipeline.api.watching import Watching
 
 ROUTERS = (
     upload.router,
@@ -15,7 +30,12 @@ ROUTERS = (
     media.router,
     notes.router,
     stats.router,
+    events.router,
+    listen.router,
+    corrections.router,
+    search.router,
     health.router,
+    page.router,
 )
 
 
@@ -30,6 +50,8 @@ def create_app(gateway: Gateway) -> FastAPI:
         redoc_url=None,
     )
     app.state.gateway = gateway
+    app.state.watching = Watching(gateway.pipeline.database, gateway.settings.event_streams_max)
+    app.state.live_sessions = LiveSessions(gateway.settings.live_sessions_max)
     handle_errors(app)
     guard(app, gateway)
     for router in ROUTERS:

@@ -1,4 +1,4 @@
-"""A recording's sound, with ranges, and its subtitles. Both can be asked for only where they have changed."""
+"""A recording's sound, with ranges, its waveform and its subtitles. Files can be asked for only where they changed."""
 
 import hashlib
 import os
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel
 from starlette.responses import FileResponse
 
 from asr_pipeline.api.dependencies import TheGateway, TheRecording
@@ -27,6 +28,13 @@ ORIGINAL = "application/octet-stream"
 NO_GUESSING = {"X-Content-Type-Options": "nosniff", "Cache-Control": "private, no-cache"}
 _RANGES = re.compile(r"bytes=\s*\d{0,18}-\d{0,18}(?:\s*,\s*\d{0,18}-\d{0,18})*\s*")
 _BINARY = {"content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in (CANONICAL, ORIGINAL)}}
+
+
+class WaveformOut(BaseModel):
+    """What to draw: (lowest, highest) sample, as fractions of full scale, of equal parts of the recording."""
+
+    duration_s: float
+    points: tuple[tuple[float, float], ...]
 
 
 class RangeWrong(RequestRefused):
@@ -77,6 +85,16 @@ def audio(
     if sent is None:
         raise _not_there(one.recording_id, "its original" if original else "its sound")
     return sent
+
+
+@router.get("/waveform")
+def waveform(gateway: TheGateway, recording: TheRecording) -> WaveformOut:
+    """Give the outline of a recording's sound."""
+    recording_id = recording.recording.recording_id
+    info = gateway.pipeline.store.audio(recording_id)
+    if info is None:
+        raise _not_there(recording_id, "its waveform")
+    return WaveformOut(duration_s=info.duration_s, points=info.waveform)
 
 
 @router.get(

@@ -55,7 +55,7 @@ class WordOut(BaseModel):
 
 
 class UtteranceOut(BaseModel):
-    """What was said between pauses, and its translations by language."""
+    """What was said between pauses, and its translations by language. `corrected`: in which a person changed it."""
 
     index: int
     channel: int
@@ -65,6 +65,7 @@ class UtteranceOut(BaseModel):
     text: str
     words: list[WordOut]
     translations: dict[str, str]
+    corrected: list[str]
 
 
 class SubtitlesOut(BaseModel):

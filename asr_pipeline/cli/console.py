@@ -40,6 +40,11 @@ def write_json(value: object) -> None:
     sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
 
 
+def rate(value: float | None) -> str:
+    """Give a word error rate as people read it: a dash where nothing was measured."""
+    return "–" if value is None else f"{value:.2%}"  # noqa: RUF001 - a dash
+
+
 @contextmanager
 def progress_bar() -> Iterator[Progress]:
     """Give a progress bar on standard error; it shows nothing where that is not a terminal.

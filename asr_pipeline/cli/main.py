@@ -23,9 +23,11 @@ from asr_pipeline.cli import (
     models,
     process,
     quarantine,
+    reference,
     report,
     results,
     retire,
+    search,
     serve,
     settings,
     up,
@@ -55,12 +57,14 @@ app.command("backfill")(backfill.backfill)
 app.command("retire")(retire.retire)
 app.command("list")(results.list_recordings)
 app.command("show")(results.show)
+app.command("search")(search.search_texts)
 app.command("export")(results.export)
 app.command("status")(results.status)
 app.command("report")(report.report)
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(models.app, name="models")
 app.add_typer(glossary.app, name="glossary")
+app.add_typer(reference.app, name="reference")
 app.add_typer(keys.app, name="keys")
 app.command("audit")(audit.audit)
 app.command("doctor")(doctor.doctor)

@@ -10,7 +10,8 @@ import typer
 
 from asr_pipeline.cli.console import output, progress_bar, write_json
 from asr_pipeline.cli.running import BarListener, Outcome, report_failures
-from asr_pipeline.domain.errors import PipelineError, SetupError
+from asr_pipeline.domain.arrival import Way
+from asr_pipeline.domain.errors import PermanentFailure, PipelineError, SetupError
 from asr_pipeline.domain.recording import RecordingState
 from asr_pipeline.settings import load_settings
 from asr_pipeline.storage.searching import audio_files
@@ -72,7 +73,7 @@ def process(
 def process_files(pipeline: "Pipeline", files: Sequence[Path], *, again: bool) -> Outcome:
     """Register files and run what is not done yet through Dagster, showing progress."""
     from asr_pipeline.definitions import build_defs  # noqa: PLC0415
-    from asr_pipeline.defs.dead_runs import close_dead_runs  # noqa: PLC0415
+    from asr_pipeline.defs.dead_runs import close_dead_runs, tell_interrupted  # noqa: PLC0415
     from asr_pipeline.defs.instance import open_instance, run_in_process  # noqa: PLC0415
     from asr_pipeline.defs.retirement import give_partitions  # noqa: PLC0415
 
@@ -87,14 +88,21 @@ def process_files(pipeline: "Pipeline", files: Sequence[Path], *, again: bool) -
             give_partitions(instance, pipeline.database, todo)
             listener = BarListener(bar, len(todo))
             job = build_defs(progress=listener).resolve_job_def("process_recordings")
-            run_in_process(job, instance, todo, only_missing=not again)
+            try:
+                run_in_process(job, instance, todo, only_missing=not again)
+            except KeyboardInterrupt:
+                tell_interrupted(instance, pipeline.store)
+                raise
         outcome.add(pipeline.store.rows(list(names)), names)
     outcome.elapsed_s = time.perf_counter() - started
     return outcome
 
 
 def _register(pipeline: "Pipeline", files: Sequence[Path], outcome: Outcome, bar: "Progress") -> dict[str, str]:
-    """Store and register files; give the names they were called by, by recording. Failures go to the outcome."""
+    """Store and register files; give the names they were called by, by recording. Failures go to the outcome.
+
+    The ledger knows of a file that can't be taken, and the file stays where it is.
+    """
     names: dict[str, str] = {}
     task = bar.add_task("Registering", total=len(files))
     for file in files:
@@ -103,6 +111,8 @@ def _register(pipeline: "Pipeline", files: Sequence[Path], outcome: Outcome, bar
         except PipelineError as error:
             if isinstance(error, SetupError):
                 raise
+            if isinstance(error, PermanentFailure):
+                pipeline.note_refused(file, Way.PROCESS, error)
             outcome.failed.append((str(file), str(error)))
         bar.advance(task)
     bar.remove_task(task)

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from asr_pipeline.cli.console import errors, output, progress_bar, write_json
 from asr_pipeline.cli.running import BarListener
-from asr_pipeline.domain.arrival import Arrival, Outcome
+from asr_pipeline.domain.arrival import STAYING, Arrival, Outcome
 from asr_pipeline.domain.errors import PermanentFailure, PipelineError, SetupError, StoreUnavailable
 from asr_pipeline.domain.inbox import FoundFile
 from asr_pipeline.domain.recording import RecordingState
@@ -156,7 +156,8 @@ def _lying(storage: "Storage", reason: "Reason", arrival: Arrival) -> FoundFile:
     path = storage.quarantine.file_of(reason.entry_id) or Path(arrival.path)
     name = Path(arrival.path)
     name = name.relative_to(inbox) if name.is_relative_to(inbox) else Path(name.name)
-    if not os.path.lexists(path):  # reading it says so
+    is_others = arrival.way in STAYING and path == Path(arrival.path)  # links there may lead anywhere
+    if is_others or not os.path.lexists(path):  # reading it says so
         return FoundFile(path, str(name), arrival.size_bytes, arrival.mtime_ns, 0.0)
     return storage.inbox.found(path, str(name))
 
@@ -178,6 +179,7 @@ def _alone(storage: "Storage") -> Iterator[None]:
 def _run(storage: "Storage", recording_ids: Sequence[str], *, begun: Callable[[], None]) -> None:
     """Run recordings through Dagster in this process, those that are done already left out."""
     from asr_pipeline.definitions import build_defs  # noqa: PLC0415 - takes a second
+    from asr_pipeline.defs.dead_runs import tell_interrupted  # noqa: PLC0415
     from asr_pipeline.defs.instance import add_partitions, open_instance, run_in_process  # noqa: PLC0415
 
     rows = storage.store.rows(recording_ids)
@@ -187,7 +189,12 @@ def _run(storage: "Storage", recording_ids: Sequence[str], *, begun: Callable[[]
     with open_instance(storage.layout.dagster_home) as instance, progress_bar() as bar:
         add_partitions(instance, todo)
         listener = _BeginningListener(BarListener(bar, len(todo)), begun)
-        run_in_process(build_defs(progress=listener).resolve_job_def("process_recordings"), instance, todo)
+        job = build_defs(progress=listener).resolve_job_def("process_recordings")
+        try:
+            run_in_process(job, instance, todo)
+        except KeyboardInterrupt:
+            tell_interrupted(instance, storage.store)
+            raise
 
 
 class _BeginningListener:

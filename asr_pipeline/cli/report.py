@@ -7,12 +7,12 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from asr_pipeline.cli.console import output, write_json
+from asr_pipeline.cli.console import output, rate, write_json
 from asr_pipeline.settings import load_settings
 
 
 def report(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False) -> None:
-    """Tell how the house stands: recordings by state, hours, confidence by day, failures, disk.
+    """Tell how the house stands: recordings by state, hours, confidence and word error rate by day, failures, disk.
 
     Example: `asr-pipeline report --json`
     """
@@ -30,11 +30,15 @@ def report(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON, 
     for kind, count in made.failures.items():
         output.print(f"{'failure':>12}  {count:,} {kind}", highlight=False)
     if made.days:
-        table = Table("day (UTC)", "recordings", "audio h", "words", "confidence")
+        table = Table("day (UTC)", "recordings", "audio h", "words", "confidence", "WER")
         for day in made.days:
-            confidence = "" if day.mean_confidence is None else f"{day.mean_confidence:.3f}"
             table.add_row(
-                str(day.date), f"{day.recordings:,}", f"{day.audio_s / 3600:.2f}", f"{day.words:,}", confidence
+                str(day.date),
+                f"{day.recordings:,}",
+                f"{day.audio_s / 3600:.2f}",
+                f"{day.words:,}",
+                "–" if day.mean_confidence is None else f"{day.mean_confidence:.3f}",  # noqa: RUF001 - a dash
+                rate(day.word_error_rate),
             )
         output.print(table)
     for place, size_bytes in made.disk_bytes.items():

@@ -67,11 +67,12 @@ def show(
     formats: Annotated[list[Format] | None, typer.Option("--format", "-f", help="What to print.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show one recording: its words with times, its translations.
+    """Show one recording: its words with times, its translations, the other files that had the same bytes.
 
     Example: `asr-pipeline show phrases-1-0123456789ab -f srt`
     """
     from asr_pipeline.cli import rendering  # noqa: PLC0415 - `--help` should not wait for engines
+    from asr_pipeline.storage.documents import transcript_json  # noqa: PLC0415
     from asr_pipeline.wiring.storage import open_storage  # noqa: PLC0415
 
     with open_storage(load_settings()) as storage:
@@ -87,7 +88,15 @@ def show(
             errors.print(f"[bold red]{row.state}[/] at {row.failed_stage}: {escape(row.reason or '')}", soft_wrap=True)
             if not row.word_count:
                 raise typer.Exit(1)
-        rendering.print_results(storage, [recording_id], [Format.JSON] if as_json else formats or [Format.TABLE])
+        others = _other_files(storage, recording_id)
+        if as_json:
+            write_json(transcript_json(storage.store, recording_id) | {"also_came_as": others})
+            return
+        wanted = formats or [Format.TABLE]
+        rendering.print_results(storage, [recording_id], wanted)
+        if Format.TABLE in wanted:
+            for path in others:
+                output.print(f"Also came as {path}", markup=False, highlight=False, soft_wrap=True)
 
 
 def status(*, as_json: AsJson = False) -> None:
@@ -137,6 +146,12 @@ def _format_of(file: Path) -> TableFormat:
             found=f"{file.suffix!r}",
             remedy="Give such a name, or say --format.",
         ) from None
+
+
+def _other_files(storage: "Storage", recording_id: str) -> list[str]:
+    """Give where the files lay that came after the first and had the same bytes, as text that can be printed."""
+    paths = list(dict.fromkeys(arrival.path for arrival in storage.arrivals.of_recording(recording_id)))
+    return [storable(path) for path in paths[1:]]
 
 
 def _described(storage: "Storage", row: RecordingRow) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from asr_pipeline.cli.console import output
 from asr_pipeline.cli.ports import require_free
 from asr_pipeline.settings import Settings, load_settings
 
+LARGEST_MESSAGE_BYTES = 2**20  # of a WebSocket: more is not even read
 LAST_REQUESTS_S = 20  # what a request under way is given to end once the gateway is to stop
 
 
@@ -29,6 +30,7 @@ def serve(
     from asr_pipeline.api.binding import require_safe_binding  # noqa: PLC0415
     from asr_pipeline.api.gateway import open_gateway  # noqa: PLC0415
     from asr_pipeline.api.logs import set_up_logs  # noqa: PLC0415
+    from asr_pipeline.api.server import GatewayServer  # noqa: PLC0415
 
     settings = load_settings()
     require_safe_binding(host, has_keys=_has_keys(settings))
@@ -46,9 +48,10 @@ def serve(
             forwarded_allow_ips=settings.trusted_proxies,
             server_header=False,
             timeout_graceful_shutdown=LAST_REQUESTS_S,
+            ws_max_size=LARGEST_MESSAGE_BYTES,
         )
         output.print(f"Gateway: [bold]http://{host}:{port}[/]   (Ctrl-C stops it)", highlight=False)
-        uvicorn.Server(config).run()
+        GatewayServer(config).run()
 
 
 def _has_keys(settings: Settings) -> bool:

@@ -13,7 +13,7 @@ from asr_pipeline.defs.checks import CHECKS
 from asr_pipeline.defs.failures import failure
 from asr_pipeline.defs.lineage import is_automatic_retry, told_by_earlier_runs
 from asr_pipeline.defs.listener import DagsterListener
-from asr_pipeline.defs.own_process import note_process
+from asr_pipeline.defs.own_process import note_interrupted, note_process
 from asr_pipeline.defs.partitions import recordings
 from asr_pipeline.defs.specs import SPECS
 from asr_pipeline.domain.stage import Stage
@@ -76,7 +76,11 @@ def recording_stages(
         told=told_by_earlier_runs(context.instance, context.run) if resume else (),
         also=progress,
     )
-    report = pipeline.flow(listener, run).run(keys, stages, resume=resume, only_missing=config.only_missing)
+    try:
+        report = pipeline.flow(listener, run).run(keys, stages, resume=resume, only_missing=config.only_missing)
+    except dg.DagsterExecutionInterruptedError:
+        note_interrupted(context.instance, context.run)
+        raise
     context.log.info("recordings done: %d, failed: %d", len(report.done), len(report.failed))
     if report.failed:
         raise failure(report.failed, len(keys))

@@ -62,18 +62,16 @@ def waiting(
     `ways`: only those that came so. The runs are asked before the store: what one of them finishes in between is done
     then, and not asked for again.
     """
-    return [one.recording_id for one in waiting_rows(instance, limit, lambda: store.unprocessed(ways))]
+    return [one.recording_id for one in waiting_rows(instance, lambda: store.unprocessed(ways))[:limit]]
 
 
-def waiting_rows(
-    instance: dg.DagsterInstance, limit: int, in_progress: Callable[[], list[Unprocessed]]
-) -> list[Unprocessed]:
-    """Give what `waiting` does, with sizes, of what a store gives as in progress."""
+def waiting_rows(instance: dg.DagsterInstance, in_progress: Callable[[], list[Unprocessed]]) -> list[Unprocessed]:
+    """Give all that `waiting` chooses from, with sizes, of what a store gives as in progress."""
     busy = unfinished(instance)
     rows = [row for row in in_progress() if row.recording_id not in busy]
     now_s = max((row.registered_at.timestamp() for row in rows), default=0.0)  # any moment orders them alike
     rows.sort(key=lambda row: -score(row.size_bytes, now_s - row.registered_at.timestamp()))
-    return rows[:limit]
+    return rows
 
 
 def run_request(

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.resources import files
@@ -119,7 +120,7 @@ def run_in_process(
 
     `stages` are those of the job's to do, all if None. `only_missing`: what is done by the time its turn comes stays.
     Recordings that fail are in the store with their reasons; only what stops the whole run is raised.
-    Raises KeyboardInterrupt after Ctrl-C: what was committed until then stays.
+    Raises KeyboardInterrupt after Ctrl-C: what was committed until then stays, and the run is shown as canceled.
     """
     range_tags, config = partitions_of_run(instance.get_dynamic_partitions(str(recordings.name)), recording_ids)
     as_range = RANGE_START_TAG in range_tags
@@ -138,20 +139,30 @@ def execute(
     asset_selection: Sequence[dg.AssetKey] | None = None,
 ) -> None:
     """Run a job in this process. A step that ends by naming what failed is no error; what stops the run is raised."""
+    run_id = str(uuid.uuid4())
     quiet = {"console": {"config": {"log_level": "CRITICAL"}}}
     try:
         job.execute_in_process(
             instance=instance,
+            run_id=run_id,
             tags={**tags, **tags_of_our_runs(), REPOSITORY_TAG: f"__repository__@{LOCATION}"},
             run_config={"loggers": quiet, "ops": config_of_steps},
             asset_selection=asset_selection,
         )
     except dg.Failure:  # how the step ends where some recordings failed
         return
-    except dg.DagsterExecutionInterruptedError as error:  # what Dagster makes of Ctrl-C
+    except (dg.DagsterExecutionInterruptedError, KeyboardInterrupt) as error:  # Dagster makes one of the other
+        _close_interrupted(instance, run_id)
         raise KeyboardInterrupt from error
     except dg.DagsterError as error:
         raise _cause(error) from error
+
+
+def _close_interrupted(instance: dg.DagsterInstance, run_id: str) -> None:
+    """Close a run as canceled where Ctrl-C met it outside its step, which would have seen to it."""
+    run = instance.get_run_by_id(run_id)
+    if run is not None and run.status not in {dg.DagsterRunStatus.CANCELED, dg.DagsterRunStatus.SUCCESS}:
+        instance.report_run_canceled(run, message="Ctrl-C: the run has ended.")
 
 
 def partitions_of_run(known: Sequence[str], wanted: Sequence[str]) -> tuple[dict[str, str], dict[str, list[str]]]:

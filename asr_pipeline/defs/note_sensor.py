@@ -42,7 +42,7 @@ def pending_notes(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.Ski
         return dg.SkipReason(f"{len(waiting)} notes wait until run {under_way[0].run_id[:8]} has ended.")
     pause = pause_after_vain_runs(
         instance,
-        pending_notes.name,
+        ours,
         lambda run: not covered(instance, [run], STEP, notes).isdisjoint(waiting),
         f"{len(waiting)} notes",
     )

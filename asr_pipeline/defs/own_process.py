@@ -38,6 +38,15 @@ def note_process(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
         instance.add_run_tags(run.run_id, {PROCESS_TAG: this_process()})
 
 
+def note_interrupted(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
+    """Note that a person stops a run of this command line: without it Dagster takes Ctrl-C for a failure.
+
+    Any other run that is interrupted without a request ends with its process, and is started again.
+    """
+    if run.tags.get(MAX_RETRIES_TAG) == "0":
+        instance.report_run_canceling(run, message="Ctrl-C: the run ends.")
+
+
 def process_is_gone(run: dg.DagsterRun) -> bool:
     """Tell whether a run was executed by a process of this host that has ended. False for any other run."""
     host, _, rest = run.tags.get(PROCESS_TAG, "").partition("/")

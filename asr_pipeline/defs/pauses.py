@@ -5,7 +5,7 @@ A run that can't begin, for want of a model perhaps, must not be started every f
 
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import dagster as dg
 
@@ -16,10 +16,10 @@ ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRun
 
 
 def pause_after_vain_runs(
-    instance: dg.DagsterInstance, sensor: str, was_in_vain: Callable[[dg.DagsterRun], bool], what: str
+    instance: dg.DagsterInstance, asked: Mapping[str, str], was_in_vain: Callable[[dg.DagsterRun], bool], what: str
 ) -> str:
-    """Tell how long to wait after a sensor's last runs, where all of them were in vain; "" to go on."""
-    filters = dg.RunsFilter(tags={ASKED_BY_TAG: sensor}, statuses=ENDED)
+    """Tell how long to wait after a sensor's last runs with these tags, where all of them were in vain; "" to go on."""
+    filters = dg.RunsFilter(tags=dict(asked), statuses=ENDED)
     records = instance.get_run_records(filters, limit=RUNS_LOOKED_BACK)
     in_vain = list(itertools.takewhile(lambda one: was_in_vain(one.dagster_run), records))
     if not in_vain:

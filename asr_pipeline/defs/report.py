@@ -21,7 +21,8 @@ OWNERS = ["team:speech"]
     group_name=GROUP,
     owners=OWNERS,
     kinds={"sql", "report"},
-    description="How the house stands: recordings by state, hours, confidence day by day, failures by kind, disk.",
+    description="How the house stands: recordings by state, hours, confidence and word error rate day by day, failures "
+    "by kind, disk.",
     check_specs=[
         dg.AssetCheckSpec("room_on_disk", asset="nightly_report", description="At least 2 GiB are free for data."),
     ],
@@ -61,6 +62,12 @@ def report_metadata(report: Report) -> dict[str, dg.MetadataValue]:
             _table("what", "GiB", {name: f"{size / 2**30:.2f}" for name, size in report.disk_bytes.items()})
         ),
     }
+    rates = {day.date: day.word_error_rate for day in report.days if day.word_error_rate is not None}
+    if rates:
+        errors = [rates.get(last - dt.timedelta(days=ago)) for ago in range(TREND_DAYS - 1, -1, -1)]
+        capped = [None if rate is None else min(1.0, rate) for rate in errors]
+        figures["word_error_rate"] = dg.MetadataValue.float(round(rates[max(rates)], 4))
+        figures["word_error_trend"] = picture("word error rate by day, 0 to 1", trend_png(capped))
     if report.days and report.days[-1].mean_confidence is not None:
         figures["mean_confidence"] = dg.MetadataValue.float(round(report.days[-1].mean_confidence, 3))
     return figures
@@ -69,10 +76,11 @@ def report_metadata(report: Report) -> dict[str, dg.MetadataValue]:
 def _days(report: Report) -> str:
     rows = [
         f"| {day.date} | {day.recordings:,} | {day.audio_s / 3600:.2f} | {day.words:,} "
-        f"| {'' if day.mean_confidence is None else f'{day.mean_confidence:.3f}'} |"
+        f"| {'–' if day.mean_confidence is None else f'{day.mean_confidence:.3f}'} "  # noqa: RUF001 - a dash
+        f"| {'–' if day.word_error_rate is None else f'{day.word_error_rate:.2%}'} |"  # noqa: RUF001 - a dash
         for day in reversed(report.days)
     ]
-    head = ["| day (UTC) | recordings | audio h | words | confidence |", "|---|---|---|---|---|"]
+    head = ["| day (UTC) | recordings | audio h | words | confidence | WER |", "|---|---|---|---|---|---|"]
     return "\n".join([*head, *rows]) if rows else "*(nothing yet)*"
 
 

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import dagster as dg
 
@@ -10,6 +10,7 @@ from asr_pipeline.defs.assets import RECORDINGS_PER_RUN
 from asr_pipeline.defs.backlog import covered, run_request, waiting_rows
 from asr_pipeline.defs.dead_runs import close_dead_runs
 from asr_pipeline.defs.jobs import process_recordings
+from asr_pipeline.defs.own_process import UNFINISHED
 from asr_pipeline.defs.pauses import ASKED_BY_TAG, pause_after_vain_runs
 from asr_pipeline.domain.errors import TransientFailure
 from asr_pipeline.domain.inbox import (
@@ -20,15 +21,17 @@ from asr_pipeline.domain.inbox import (
 )
 from asr_pipeline.settings import load_settings
 from asr_pipeline.steps.ingest import IngestReport
+from asr_pipeline.storage.backlog import Unprocessed
 from asr_pipeline.storage.inbox import Writers, only_one, writers
 from asr_pipeline.storage.text import storable
 from asr_pipeline.wiring.storage import Storage, open_storage
 from asr_pipeline.wiring.taking import Taking, look_twice
 
 SIZE_TAG = "asr_pipeline/size"
+SHORT, LONG = {SIZE_TAG: SizeClass.SMALL.value}, {"asr_pipeline/long": "yes"}  # instance.yaml limits the second
 PRIORITY_TAG = "dagster/priority"
-# Before backfills and what people start, which have 0. A large run can't be overtaken for good: the next is not asked
-# for while one is queued, and in what waits meanwhile age counts.
+# Before backfills and what people start, which have 0. A long run can't be overtaken for good: no other is asked for
+# while it is its turn, and in what waits meanwhile age counts.
 PRIORITIES = {SizeClass.SMALL: "3", SizeClass.MEDIUM: "2", SizeClass.LARGE: "1"}
 NAMED_IN_FULL = 3
 LANE_GRACE = dt.timedelta(seconds=60)  # small uploads are the gateway's to run; what it left so long, it won't
@@ -80,23 +83,48 @@ def _next_run(instance: dg.DagsterInstance, storage: Storage) -> tuple[dg.RunReq
     before = dt.datetime.now(dt.UTC) - LANE_GRACE
     rows = waiting_rows(
         instance,
-        RECORDINGS_PER_RUN,
         lambda: storage.store.left_to_sensors(above_bytes=storage.settings.lane_max_bytes, before=before),
     )
+    short = [row for row in rows if size_class(row.size_bytes) is SizeClass.SMALL]
+    long = [row for row in rows if size_class(row.size_bytes) is not SizeClass.SMALL]
+    why_not = []
+    for some in (short, long):
+        request, reason = _run_of(instance, some[:RECORDINGS_PER_RUN])
+        if request is not None:
+            return request, ""
+        why_not.append(reason)
+    return None, " ".join(filter(None, why_not))
+
+
+def _run_of(instance: dg.DagsterInstance, rows: Sequence[Unprocessed]) -> tuple[dg.RunRequest | None, str]:
+    """Give a run over recordings that are all short, or all long, or why none is to be asked for."""
     if not rows:
         return None, ""
-    queued = instance.get_runs(dg.RunsFilter(tags={ASKED_BY_TAG: inbox.name}, statuses=QUEUED), limit=1)
-    if queued:
-        return None, f"{len(rows)} recordings wait until run {queued[0].run_id[:8]} has left the queue."
+    size = size_class(max(row.size_bytes for row in rows))
+    asked = {ASKED_BY_TAG: inbox.name} | (SHORT if size is SizeClass.SMALL else LONG)
+    ahead = _ahead(instance, asked)
+    if ahead is not None:
+        return None, f"{len(rows)} recordings wait until run {ahead.run_id[:8]} has left the queue."
     ids = [row.recording_id for row in rows]
     pause = pause_after_vain_runs(
-        instance, inbox.name, lambda run: not covered(instance, [run]).isdisjoint(ids), f"{len(ids)} recordings"
+        instance, asked, lambda run: not covered(instance, [run]).isdisjoint(ids), f"{len(ids)} recordings"
     )
     if pause:
         return None, pause
-    size = size_class(max(row.size_bytes for row in rows))
-    tags = {ASKED_BY_TAG: inbox.name, SIZE_TAG: size.value, PRIORITY_TAG: PRIORITIES[size]}
-    return run_request(instance, ids, tags=tags), ""
+    return run_request(instance, ids, tags={**asked, SIZE_TAG: size.value, PRIORITY_TAG: PRIORITIES[size]}), ""
+
+
+def _ahead(instance: dg.DagsterInstance, asked: Mapping[str, str]) -> dg.DagsterRun | None:
+    """Give the run that has to leave the queue first: one of the same kind, or a long one whose place is free.
+
+    Short runs have the higher priority: asked for without end, they would let a long one never have its turn.
+    """
+    alike = instance.get_runs(dg.RunsFilter(tags=dict(asked), statuses=QUEUED), limit=1)
+    if alike or LONG.items() <= asked.items():
+        return next(iter(alike), None)
+    longs = instance.get_runs(dg.RunsFilter(tags={ASKED_BY_TAG: inbox.name, **LONG}, statuses=UNFINISHED))
+    is_its_turn = all(run.status in QUEUED for run in longs)
+    return next(iter(longs), None) if is_its_turn else None
 
 
 def _told(taking: Taking) -> str:

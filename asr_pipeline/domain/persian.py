@@ -16,6 +16,8 @@ _ARABIC_DIGITS = "".join(map(chr, range(0x0660, 0x066A)))
 _LATIN_DIGITS = "0123456789"
 _TO_PERSIAN = str.maketrans(_LATIN_DIGITS + _ARABIC_DIGITS, _PERSIAN_DIGITS * 2)
 _TO_LATIN = str.maketrans(_PERSIAN_DIGITS + _ARABIC_DIGITS, _LATIN_DIGITS * 2)
+# Written both ways: he for te marbuta and he with hamza; the tatweel, which only lengthens a letter.
+_SEARCHED = str.maketrans({"\u0629": "\u0647", "\u06c0": "\u0647", "\u06d5": "\u0647", "\u0640": None})
 _PUNCTUATION = {",": "،", ";": "؛", "?": "؟"}
 _LATIN_PUNCTUATION = re.compile(r"(?<!\d),|,(?!\d)|[;?]")
 _PRESENTATION_FORM = re.compile(r"[\ufb50-\ufdfb\ufe70-\ufefc]")
@@ -33,6 +35,11 @@ def normalise(text: str, digits: PersianDigits = "persian") -> str:
     text = _outside_latin(text.translate(_LETTERS), lambda part: _marks(_digits(part, digits)))
     text = re.sub(f"{ZWNJ}{{2,}}", ZWNJ, text)
     return _SPACE_BEFORE_MARK.sub("", _LOOSE_ZWNJ.sub("", text))
+
+
+def with_one_spelling(text: str) -> str:
+    """Give a text in which Persian words and numbers are spelled one way, for searches: not for people to read."""
+    return text.translate(_LETTERS).translate(_TO_LATIN).translate(_SEARCHED)
 
 
 def _outside_latin(text: str, change: Callable[[str], str]) -> str:

@@ -7,21 +7,24 @@ two or a few colours, no smoothing.
 import io
 from collections.abc import Sequence
 
-from PIL import Image, ImageDraw
+import numpy as np
+from PIL import Image, ImageColor, ImageDraw
 
 WAVE, BARS, AXIS, BACKGROUND = "#3b6ea5", "#4f8f6b", "#c8ccd2", "#ffffff"
 HISTOGRAM_BINS = 10
+COLOURS = 4
 
 
 def waveform_png(waveform: Sequence[tuple[float, float]], *, width: int = 300, height: int = 60) -> bytes:
     """Draw (lowest, highest) pairs, as fractions of full scale, as one column each, stretched to `width` pixels."""
     middle = height / 2
-    picture = Image.new("RGB", (max(1, len(waveform)), height), BACKGROUND)
-    draw = ImageDraw.Draw(picture)
-    draw.line((0, middle, len(waveform), middle), fill=WAVE)
-    for column, (low, high) in enumerate(waveform):
-        draw.line((column, middle - high * middle, column, middle - low * middle), fill=WAVE)
-    return _png(picture.resize((width, height), Image.Resampling.NEAREST), colours=2)
+    pairs = np.array(waveform or [(0.0, 0.0)])
+    low, high = pairs[np.arange(width) * len(pairs) // width].T
+    row = np.arange(height)[:, np.newaxis]
+    drawn = (row >= np.floor(middle - high * middle)) & (row <= middle - low * middle) | (row == int(middle))
+    picture = Image.fromarray(drawn.astype(np.uint8)).convert("P")
+    picture.putpalette([*ImageColor.getrgb(BACKGROUND), *ImageColor.getrgb(WAVE)])
+    return _png(picture)
 
 
 def confidence_histogram_png(confidences: Sequence[float], *, width: int = 300, height: int = 90) -> bytes:
@@ -36,7 +39,7 @@ def confidence_histogram_png(confidences: Sequence[float], *, width: int = 300, 
         top = height - 1 - count / tallest * (height - 4)
         draw.rectangle((index * bar_px + 1, top, (index + 1) * bar_px - 2, height - 1), fill=BARS)
     draw.line((0, height - 1, width, height - 1), fill=AXIS)
-    return _png(picture)
+    return _png(picture.quantize(COLOURS))
 
 
 def trend_png(values: Sequence[float | None], *, width: int = 300, height: int = 60) -> bytes:
@@ -51,10 +54,10 @@ def trend_png(values: Sequence[float | None], *, width: int = 300, height: int =
             draw.ellipse((point[0] - 2, point[1] - 2, point[0] + 2, point[1] + 2), fill=WAVE)
         if point is not None and following is not None:
             draw.line((*point, *following), fill=WAVE, width=2)
-    return _png(picture)
+    return _png(picture.quantize(COLOURS))
 
 
-def _png(picture: Image.Image, colours: int = 4) -> bytes:
+def _png(picture: Image.Image) -> bytes:
     buffer = io.BytesIO()
-    picture.quantize(colours).save(buffer, format="PNG", optimize=True)
+    picture.save(buffer, format="PNG", bits=1 if picture.getextrema()[1] == 1 else 2)
     return buffer.getvalue()

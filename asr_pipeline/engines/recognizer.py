@@ -51,13 +51,12 @@ class VoskTranscriber:
     def transcribe(self, audio: Path, span: Span) -> list[Utterance]:
         """Recognise each segment with a recognizer of its own: a result depends on its segment alone."""
         model = load_model(self.model_dir)
-        grammar = json.dumps([*self.phrases, UNKNOWN_WORD]) if self.phrases else None
         utterances = []
         with CanonicalAudio(audio) as source:
             for segment in span.segments:
                 pcm = source.read_pcm(segment.start_s, segment.end_s, segment.channel)
-                for result in _recognise(model, pcm, self.chunk_bytes, grammar):
-                    words = _words(result, offset_s=segment.start_s, limit_s=segment.end_s)
+                for result in _recognise(model, pcm, self.chunk_bytes, self.phrases):
+                    words = words_of(result, offset_s=segment.start_s, limit_s=segment.end_s)
                     if words:
                         utterances.append(Utterance(index=0, channel=segment.channel, words=words))
         return utterances
@@ -100,35 +99,46 @@ def _fingerprint(model_dir: Path) -> str:
     return digest.hexdigest()[:12]
 
 
-def _recognise(model: Any, pcm: bytes, chunk_bytes: int, grammar: str | None) -> Iterator[dict[str, Any]]:  # noqa: ANN401
+def recognizer_over(model: Any, phrases: tuple[str, ...], sample_rate_hz: int) -> Any:  # noqa: ANN401
+    """Make a recognizer that gives words with times; of phrases, if there are some, and nothing else."""
     import vosk  # noqa: PLC0415
 
-    recognizer = vosk.KaldiRecognizer(model, SAMPLE_RATE_HZ, *([] if grammar is None else [grammar]))
+    grammar = [json.dumps([*phrases, UNKNOWN_WORD])] if phrases else []
+    recognizer = vosk.KaldiRecognizer(model, sample_rate_hz, *grammar)
     recognizer.SetWords(True)  # noqa: FBT003 - the bindings take it by position
+    return recognizer
+
+
+def accept(recognizer: Any, pcm: bytes) -> bool:  # noqa: ANN401
+    """Give a recognizer the next samples; True where an utterance has ended. Raises EngineFailed."""
+    try:
+        return bool(recognizer.AcceptWaveform(pcm))
+    except Exception as error:  # the bindings raise bare Exception
+        raise EngineFailed(
+            "vosk",
+            expected="recognition to go on",
+            found=str(error),
+            remedy="Try again; if it repeats, check the model with `asr-pipeline doctor`.",
+        ) from error
+
+
+def heard(result: str, phrases: tuple[str, ...]) -> dict[str, Any]:
+    """Read a result; what is in none of the phrases is left out."""
+    found: dict[str, Any] = json.loads(result)
+    if phrases:
+        found["result"] = [word for word in found.get("result", ()) if word["word"] != UNKNOWN_WORD]
+    return found
+
+
+def _recognise(model: Any, pcm: bytes, chunk_bytes: int, phrases: tuple[str, ...]) -> Iterator[dict[str, Any]]:  # noqa: ANN401
+    recognizer = recognizer_over(model, phrases, SAMPLE_RATE_HZ)
     for start in range(0, len(pcm), chunk_bytes):
-        try:
-            ended_at_a_pause = recognizer.AcceptWaveform(pcm[start : start + chunk_bytes])
-        except Exception as error:  # the bindings raise bare Exception
-            raise EngineFailed(
-                "vosk",
-                expected="recognition to go on",
-                found=str(error),
-                remedy="Try again; if it repeats, check the model with `asr-pipeline doctor`.",
-            ) from error
-        if ended_at_a_pause:
-            yield _heard(recognizer.Result(), grammar)
-    yield _heard(recognizer.FinalResult(), grammar)
+        if accept(recognizer, pcm[start : start + chunk_bytes]):
+            yield heard(recognizer.Result(), phrases)
+    yield heard(recognizer.FinalResult(), phrases)
 
 
-def _heard(result: str, grammar: str | None) -> dict[str, Any]:
-    """Read a result; what is in no phrase of a grammar is left out."""
-    heard: dict[str, Any] = json.loads(result)
-    if grammar is not None:
-        heard["result"] = [word for word in heard.get("result", ()) if word["word"] != UNKNOWN_WORD]
-    return heard
-
-
-def _words(result: dict[str, Any], *, offset_s: float, limit_s: float) -> tuple[Word, ...]:
+def words_of(result: dict[str, Any], *, offset_s: float, limit_s: float) -> tuple[Word, ...]:
     """Move a result's words to the recording's time; rounding at a segment's end must not lead past it."""
     return tuple(
         Word(

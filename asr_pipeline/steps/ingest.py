@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from asr_pipeline.domain.arrival import Arrival, Outcome, Way
+from asr_pipeline.domain.arrival import STAYING, Arrival, Outcome, Way
 from asr_pipeline.domain.errors import PermanentFailure, StorageFull, StoreUnavailable, TransientFailure
 from asr_pipeline.domain.inbox import FoundFile
 from asr_pipeline.domain.recording import Recording
@@ -70,12 +70,16 @@ class Ingest:
         return report
 
     def retry(self, file: FoundFile, refused: Arrival) -> Recording:
-        """Take a file that was refused, from where it lies now. Raises PipelineError where it is refused again."""
+        """Take a file that was refused, from where it lies now. Raises PipelineError where it is refused again.
+
+        One that did not come through the inbox, and was not moved into quarantine, stays where it lies.
+        """
         if file.refusal is not None:
             raise file.refusal
         recording = self.store(file.path, Path(refused.path).name)
         self._accept(recording, (refused.path, refused.size_bytes, refused.mtime_ns), refused.way)
-        self.inbox.put_away(file, recording.sha256)
+        if refused.way not in STAYING or file.path != Path(refused.path):
+            self.inbox.put_away(file, recording.sha256)
         self.quarantine.forget(refused.path, refused.size_bytes, refused.mtime_ns)
         return recording
 

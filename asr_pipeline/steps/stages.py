@@ -9,12 +9,14 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from asr_pipeline.domain.corrections import Correction, corrected_sets, corrected_transcript, texts_in
 from asr_pipeline.domain.errors import EngineStuck, UnreadableAudio, UpstreamMissing
 from asr_pipeline.domain.glossary import NO_GLOSSARY, Glossary, missing_terms
 from asr_pipeline.domain.recording import Recording
 from asr_pipeline.domain.results import RecordingResults
 from asr_pipeline.domain.segment import Span, group_into_spans
 from asr_pipeline.domain.stage import Stage
+from asr_pipeline.domain.subtitle import SubtitleFile, SubtitleFormat
 from asr_pipeline.domain.transcript import Transcript, Utterance
 from asr_pipeline.domain.translation import SOURCE_LANGUAGE, TranslationSet
 from asr_pipeline.ports import EngineVersion, FlowListener, RunContext
@@ -102,11 +104,15 @@ class Stages:
                     spans_in_flight=rules.spans_in_flight,
                 )
                 await self._commit(partial(tools.store.save_transcript, results.transcript, run))
+                spoken, _ = texts_in(await self._corrections(recording_id))
+                results.transcript = corrected_transcript(results.transcript, spoken)
             case Stage.TRANSLATIONS:
                 results.translations = await self._translations(work)
                 transcript = _made(results.transcript, Stage.TRANSCRIPTS, recording)
                 results.missing_terms = missing_terms(self._glossaries, transcript, results.translations)
                 await self._commit(partial(tools.store.save_translations, results.translations, run))
+                _, translated = texts_in(await self._corrections(recording_id))
+                results.translations = corrected_sets(results.translations, translated)
             case Stage.SUBTITLES:
                 make = partial(
                     caption,
@@ -120,13 +126,37 @@ class Stages:
                 sets = _made(results.translations, Stage.TRANSLATIONS, recording)
                 captions = await self._engine(work, work.audio_s, make, transcript, sets)
                 results.subtitles, results.cue_faults = captions.files, captions.faults
-                await self._commit(partial(tools.store.save_subtitles, recording_id, results.subtitles, run))
+                await self._commit_subtitles(recording_id, results.subtitles, run)
+
+    async def _commit_subtitles(self, recording_id: str, files: Sequence[SubtitleFile], run: RunContext) -> None:
+        """Commit subtitles, then remove files of languages not wanted any more: what is left, `verify` names."""
+        store, before = self._tools.store, set[tuple[str, str]]()
+
+        def save() -> None:
+            before.update((file.language, file.format) for file in store.subtitles(recording_id))
+            store.save_subtitles(recording_id, files, run)
+
+        await self._commit(save)
+        for language, file_format in sorted(before - {(file.language, file.format) for file in files}):
+            path = self._tools.files.subtitle_of(recording_id, language, SubtitleFormat(file_format))
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                logger.warning("%s is not wanted any more, and could not be removed: %s", path, error)
 
     async def _commit(self, save: Callable[[], None]) -> None:
         """Save a result; a database that is away is waited for, so that nothing is computed twice for it."""
         async for attempt in attempts(self._rules):
             with attempt:
                 save()
+
+    async def _corrections(self, recording_id: str) -> list[Correction]:
+        """Give what people have corrected: what is made from a text is made from theirs."""
+        found: list[Correction] = []
+        async for attempt in attempts(self._rules):
+            with attempt:
+                found = self._tools.store.corrections(recording_id)
+        return found
 
     def load(self, stage: Stage, results: RecordingResults) -> None:
         """Load what an earlier run committed; where there is nothing, the stage that needs it will say so."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from asr_pipeline.domain.arrival import Arrival, Outcome, Way
+from asr_pipeline.domain.arrival import STAYING, Arrival, Outcome, Way
 from asr_pipeline.storage.database import reading, writing
 from asr_pipeline.storage.standing import in_chunks, insert_into
 from asr_pipeline.storage.tables import arrivals
@@ -24,7 +24,10 @@ class SqlArrivals:
         self._engine = engine
 
     def note(self, given: Iterable[Arrival]) -> None:
-        """Note arrivals. The same file, unchanged, is one arrival: what became of it last stands."""
+        """Note arrivals. The same file, unchanged, is one arrival: what became of it last stands, with two exceptions.
+
+        What was accepted once stays so, and what a person has given up does when an import is repeated.
+        """
         with writing(self._engine) as connection:
             put_arrivals(connection, given)
 
@@ -46,13 +49,6 @@ class SqlArrivals:
         """Give the arrivals that ended so, in the order in which they came."""
         return self._select(arrivals.c.outcome == outcome.value)
 
-    def count_by_outcome(self) -> Mapping[Outcome, int]:
-        """Count arrivals; every outcome is present."""
-        query = sa.select(arrivals.c.outcome, sa.func.count()).group_by(arrivals.c.outcome)
-        with reading(self._engine) as connection:
-            counts = {Outcome(outcome): count for outcome, count in connection.execute(query)}
-        return {outcome: counts.get(outcome, 0) for outcome in Outcome}
-
     def _select(self, condition: "sa.ColumnElement[bool]") -> list[Arrival]:
         with reading(self._engine) as connection:
             rows = connection.execute(sa.select(arrivals).where(condition).order_by(arrivals.c.number))
@@ -61,6 +57,7 @@ class SqlArrivals:
 
 def put_arrivals(connection: Connection, given: Iterable[Arrival]) -> None:
     """Note arrivals in a transaction that is open."""
+    given = list(given)
     now = dt.datetime.now(dt.UTC)
     rows = {
         _key(one.path, one.size_bytes, one.mtime_ns): {
@@ -76,10 +73,31 @@ def put_arrivals(connection: Connection, given: Iterable[Arrival]) -> None:
         for one in given
     }
     if rows:
-        insert = insert_into(connection, arrivals)
-        changed = {name: insert.excluded[name] for name in ("outcome", "recording_id", "reason")}
-        upsert = insert.on_conflict_do_update(index_elements=["key_sha256"], set_=changed)
+        insert, old = insert_into(connection, arrivals), arrivals.c
+        new = insert.excluded
+        was_taken = (old.outcome == Outcome.ACCEPTED.value) & (new.outcome != Outcome.ACCEPTED.value)
+        was_given_up = (old.outcome == Outcome.DROPPED.value) & (new.outcome == Outcome.REFUSED.value)
+        upsert = insert.on_conflict_do_update(
+            index_elements=["key_sha256"],
+            set_={name: new[name] for name in ("outcome", "recording_id", "reason")},
+            where=~(was_taken | (was_given_up & (new.way == Way.IMPORT.value))),
+        )
         connection.execute(upsert, [{"key_sha256": key, **row} for key, row in sorted(rows.items())])
+        _accept_mended(
+            connection, {one.path: one.recording_id for one in given if one.recording_id and one.way in STAYING}
+        )
+
+
+def _accept_mended(connection: Connection, recording_of: Mapping[str, str]) -> None:
+    """Accept with a file what was refused at its path before: it was mended there, and nothing is left of that."""
+    staying = (arrivals.c.outcome == Outcome.REFUSED.value) & arrivals.c.way.in_([way.value for way in STAYING])
+    for paths in in_chunks(list(recording_of)):
+        mended = connection.execute(
+            sa.select(arrivals.c.number, arrivals.c.path).where(staying, arrivals.c.path.in_(paths))
+        ).all()
+        for number, path in mended:
+            accepted = {"outcome": Outcome.ACCEPTED.value, "recording_id": recording_of[path], "reason": None}
+            connection.execute(sa.update(arrivals).where(arrivals.c.number == number).values(accepted))
 
 
 def latest(engine: Engine, way: Way) -> str | None:
@@ -104,4 +122,5 @@ def _as_arrival(row: "sa.Row[tuple[object, ...]]") -> Arrival:
         outcome=Outcome(row.outcome),
         recording_id=row.recording_id,
         reason=row.reason,
+        arrived_at=row.arrived_at,
     )

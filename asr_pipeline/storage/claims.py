@@ -5,6 +5,7 @@ other's way too); beside PostgreSQL, an advisory lock of a session. Both are gon
 whatever ended it. The lock's number is the first 60 bits of the recording's SHA-256.
 """
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -170,8 +171,11 @@ class AdvisoryLocks:
                 self._end_session()
 
     def close(self) -> None:
-        """End the session, and all locks are given back."""
+        """Give all locks back, and end the session. A server that is away has given them back, or soon will."""
         self._held.clear()
+        if self._connection is not None:
+            with contextlib.suppress(exc.DBAPIError):  # by its end alone they would be free a moment later
+                self._connection.execute(sa.select(sa.func.pg_advisory_unlock_all()))
         self._end_session()
 
     def _end_session(self) -> None:

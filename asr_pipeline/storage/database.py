@@ -14,9 +14,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.util.exc import CommandError
 from sqlalchemy import event, exc
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -89,6 +86,10 @@ def upgrade(engine: Engine) -> None:
 
 def migrate(engine: Engine, wanted: str) -> None:
     """Migrate to a revision, up or down ("base": no tables), in one transaction that others wait for."""
+    from alembic import command  # noqa: PLC0415 - a tenth of a second, and tables are up to date nearly always
+    from alembic.config import Config  # noqa: PLC0415
+    from alembic.util.exc import CommandError  # noqa: PLC0415
+
     with _alembic, writing(engine) as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(UPGRADE_LOCK)))

@@ -20,6 +20,9 @@ def transcript_json(store: RecordStore, recording_id: str) -> dict[str, Any]:
     sets = store.translations(recording_id)
     text_of = {(one.language, each.utterance_index): each.text for one in sets for each in one.translations}
     languages = [one.language for one in sets]
+    corrected: dict[int, list[str]] = {}
+    for correction in store.corrections(recording_id):
+        corrected.setdefault(correction.utterance_index, []).append(correction.language)
     return {
         "recording_id": recording_id,
         "name": storable(recording.name),
@@ -44,7 +47,8 @@ def transcript_json(store: RecordStore, recording_id: str) -> dict[str, Any]:
                     language: text_of[language, utterance.index]
                     for language in languages
                     if (language, utterance.index) in text_of
-                }
+                },
+                "corrected": sorted(corrected.get(utterance.index, [])),
             }
             for utterance in transcript.utterances
         ],

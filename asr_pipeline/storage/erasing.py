@@ -11,7 +11,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from asr_pipeline.domain.recording import Recording, RecordingState
+from asr_pipeline.domain.transcript import as_sentence
 from asr_pipeline.storage import tables
+from asr_pipeline.storage.corrections import get_corrections
 from asr_pipeline.storage.database import writing
 from asr_pipeline.storage.layout import Layout
 from asr_pipeline.storage.results import get_transcript
@@ -27,6 +29,9 @@ _RESULTS = (  # those that others refer to come last
     tables.segments,
     tables.span_results,
     tables.audio,
+    tables.reference_texts,
+    tables.search_texts,
+    tables.corrections,
 )
 
 
@@ -59,7 +64,9 @@ def erase_files(layout: Layout, recording: Recording) -> None:
 def _forget_sentences(connection: Connection, number: int, recording_id: str) -> None:
     """Remove the recording's sentences from the translation memory; where others have them, they are learnt anew."""
     transcript = get_transcript(connection, number, recording_id)
-    sentences = sorted({utterance.sentence for utterance in transcript.utterances}) if transcript else []
+    heard = [utterance.text for utterance in transcript.utterances] if transcript else []
+    written = [text for one in get_corrections(connection, number) for text in (one.old_text, one.new_text)]
+    sentences = sorted({as_sentence(text) for text in (*heard, *written)})
     memory = tables.translation_memory
     for part in in_chunks(sentences):
         connection.execute(sa.delete(memory).where(memory.c.sentence.in_(part)))

@@ -10,7 +10,9 @@ from sqlalchemy.engine import Connection, Engine
 
 from asr_pipeline.domain.glossary import Glossary, GlossaryEntry
 from asr_pipeline.domain.transcript import as_sentence
+from asr_pipeline.domain.translation import SOURCE_LANGUAGE
 from asr_pipeline.storage.database import reading, writing
+from asr_pipeline.storage.in_force import corrected_text
 from asr_pipeline.storage.standing import in_chunks, insert_into
 from asr_pipeline.storage.tables import glossary, recordings, translation_sets, utterances
 
@@ -87,8 +89,9 @@ def _texts(connection: Connection, target: str, *, all_of_them: bool) -> Iterato
     """Stream (recording, glossary it was translated with, text of an utterance), a recording's rows together."""
     head = translation_sets.c
     number = head.recording_number
+    said = corrected_text(utterances.c, sa.literal(SOURCE_LANGUAGE), utterances.c.text)
     query = (
-        sa.select(recordings.c.recording_id, head.glossary, utterances.c.text)
+        sa.select(recordings.c.recording_id, head.glossary, sa.type_coerce(said, utterances.c.text.type).label("text"))
         .select_from(
             translation_sets.join(recordings, recordings.c.number == number).outerjoin(
                 utterances, utterances.c.recording_number == number

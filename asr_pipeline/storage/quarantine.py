@@ -71,7 +71,7 @@ def refusal(folder: "QuarantineFolder", arrival: Arrival) -> Reason:
         size_bytes=arrival.size_bytes,
         mtime_ns=arrival.mtime_ns,
         message=arrival.reason or "",
-        when="",
+        when=arrival.arrived_at.isoformat(timespec="seconds") if arrival.arrived_at else "",
     )
 
 

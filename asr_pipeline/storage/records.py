@@ -10,18 +10,21 @@ from sqlalchemy.engine import Connection, Engine
 
 from asr_pipeline.domain.arrival import Arrival, Way
 from asr_pipeline.domain.audio import AudioInfo
+from asr_pipeline.domain.corrections import Correction, corrected_sets, corrected_transcript, texts_in
 from asr_pipeline.domain.errors import PermanentFailure, PipelineError
 from asr_pipeline.domain.recording import Recording, RecordingState
 from asr_pipeline.domain.segment import Segment
 from asr_pipeline.domain.stage import Stage
 from asr_pipeline.domain.subtitle import SubtitleFile
 from asr_pipeline.domain.transcript import Transcript
-from asr_pipeline.domain.translation import TranslationSet
+from asr_pipeline.domain.translation import SOURCE_LANGUAGE, TranslationSet
 from asr_pipeline.ports import RecordingRow, RunContext, StageCommit
 from asr_pipeline.storage import results
 from asr_pipeline.storage.arrivals import latest, put_arrivals
 from asr_pipeline.storage.backlog import Unprocessed, count_unprocessed, left_to_sensors, unprocessed
+from asr_pipeline.storage.corrections import anchor_corrections, get_applied
 from asr_pipeline.storage.database import reading, writing
+from asr_pipeline.storage.search import forget_search_texts, put_search_texts
 from asr_pipeline.storage.spans import forget_spans
 from asr_pipeline.storage.standing import (
     in_chunks,
@@ -116,12 +119,20 @@ class SqlRecordStore:
         with self._stage(transcript.recording_id, Stage.TRANSCRIPTS, run) as (connection, number):
             results.put_transcript(connection, number, transcript)
             forget_spans(connection, number)
+            spoken, _ = texts_in(anchor_corrections(connection, number, transcript.utterances))
+            texts = {one.index: spoken.get(one.index, one.text) for one in transcript.utterances}
+            forget_search_texts(connection, number)  # translations too: they are of other utterances
+            put_search_texts(connection, number, SOURCE_LANGUAGE, texts)
 
     def transcript(self, recording_id: str) -> Transcript | None:
-        """Give a transcript with its utterances and words."""
+        """Give a transcript with its utterances and words, as people have corrected them."""
         with reading(self._engine) as connection:
             number = number_of(connection, recording_id)
-            return None if number is None else results.get_transcript(connection, number, recording_id)
+            found = None if number is None else results.get_transcript(connection, number, recording_id)
+            if number is None or found is None:
+                return None
+            spoken, _ = texts_in(get_applied(connection, number))
+        return corrected_transcript(found, spoken)
 
     def save_translations(self, sets: Sequence[TranslationSet], run: RunContext) -> None:
         """Keep one recording's translations, a set a language. Raises ValueError unless all are of one recording."""
@@ -130,17 +141,37 @@ class SqlRecordStore:
             raise ValueError(f"expected translations of one recording, found those of {sorted(ids)}")
         with self._stage(ids.pop(), Stage.TRANSLATIONS, run) as (connection, number):
             results.put_translations(connection, number, sets)
+            _, translated = texts_in(get_applied(connection, number))
+            forget_search_texts(connection, number, besides=SOURCE_LANGUAGE)
+            for one in corrected_sets(sets, translated):
+                texts = {each.utterance_index: each.text for each in one.translations}
+                put_search_texts(connection, number, one.language, texts)
 
     def translations(self, recording_id: str) -> list[TranslationSet]:
-        """Give a recording's translations, a set a language, in the order of the languages' codes."""
+        """Give a recording's translations, a set a language, in the order of the codes, as people corrected them."""
         with reading(self._engine) as connection:
             number = number_of(connection, recording_id)
-            return [] if number is None else results.get_translations(connection, number, recording_id)
+            if number is None:
+                return []
+            found = results.get_translations(connection, number, recording_id)
+            _, translated = texts_in(get_applied(connection, number))
+        return corrected_sets(found, translated)
+
+    def corrections(self, recording_id: str) -> list[Correction]:
+        """Give the corrections of a recording that hold now, oldest first."""
+        with reading(self._engine) as connection:
+            number = number_of(connection, recording_id)
+            return [] if number is None else get_applied(connection, number)
 
     def save_subtitles(self, recording_id: str, files: Sequence[SubtitleFile], run: RunContext) -> None:
         """Keep which subtitle files were written."""
         with self._stage(recording_id, Stage.SUBTITLES, run) as (connection, number):
             results.put_subtitles(connection, number, files)
+
+    def rewrite_subtitles(self, recording_id: str, files: Sequence[SubtitleFile]) -> None:
+        """Keep which subtitle files were written anew after a correction: no run has done it, and none is noted."""
+        with writing(self._engine) as connection:
+            results.put_subtitles(connection, _locked(connection, recording_id), files)
 
     def subtitles(self, recording_id: str) -> list[SubtitleFile]:
         """Give the subtitle files that were written, in the order of language and format."""

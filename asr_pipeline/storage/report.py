@@ -12,8 +12,10 @@ from sqlalchemy.engine import Connection, Engine
 
 from asr_pipeline.domain.recording import RecordingState
 from asr_pipeline.domain.stage import Stage
+from asr_pipeline.domain.word_errors import WordErrors
 from asr_pipeline.storage.database import reading
 from asr_pipeline.storage.layout import Layout
+from asr_pipeline.storage.references import measured_references
 from asr_pipeline.storage.tables import audio, recordings, stage_commits, transcripts
 
 TREND_DAYS = 30
@@ -21,13 +23,18 @@ TREND_DAYS = 30
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """What was recognised on one day (UTC). `mean_confidence` is over its words, None where there were none."""
+    """What was recognised on one day (UTC). `mean_confidence` is over its words, None where there were none.
+
+    `reference_words` and `word_error_rate` are over those of its recordings that have a reference text.
+    """
 
     date: dt.date
     recordings: int
     audio_s: float
     words: int
     mean_confidence: float | None
+    reference_words: int = 0
+    word_error_rate: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +80,12 @@ def make_report(engine: Engine, layout: Layout, now: dt.datetime) -> Report:
 def _days(connection: Connection, now: dt.datetime) -> list[Day]:
     """Sum up by day in Python: the databases spell a date differently."""
     commit, transcript = stage_commits.c, transcripts.c
+    since = now - dt.timedelta(days=TREND_DAYS)
     query = (
         sa.select(commit.committed_at, audio.c.duration_s, transcript.word_count, transcript.mean_confidence)
         .join_from(stage_commits, transcripts, transcript.recording_number == commit.recording_number)
         .outerjoin(audio, audio.c.recording_number == commit.recording_number)
-        .where(commit.stage == Stage.TRANSCRIPTS.value, commit.committed_at >= now - dt.timedelta(days=TREND_DAYS))
+        .where(commit.stage == Stage.TRANSCRIPTS.value, commit.committed_at >= since)
     )
     sums: dict[dt.date, list[float]] = {}
     for row in connection.execute(query):
@@ -86,10 +94,29 @@ def _days(connection: Connection, now: dt.datetime) -> list[Day]:
         day[1] += row.duration_s or 0.0
         day[2] += row.word_count
         day[3] += row.word_count * (row.mean_confidence or 0.0)
+    errors = _word_errors(connection, since)
     return [
-        Day(date, int(count), audio_s, int(words), confidence / words if words else None)
+        Day(
+            date,
+            int(count),
+            audio_s,
+            int(words),
+            confidence / words if words else None,
+            errors.get(date, WordErrors()).words,
+            errors.get(date, WordErrors()).rate,
+        )
         for date, (count, audio_s, words, confidence) in sorted(sums.items())
     ]
+
+
+def _word_errors(connection: Connection, since: dt.datetime) -> dict[dt.date, WordErrors]:
+    """Sum up by day what is wrong with transcripts that have a reference."""
+    sums: dict[dt.date, WordErrors] = {}
+    for one in measured_references(connection, stage_commits.c.committed_at >= since):
+        if one.recognised_at is not None and one.errors is not None:
+            date = one.recognised_at.date()
+            sums[date] = sums.get(date, WordErrors()) + one.errors
+    return sums
 
 
 def _places(layout: Layout) -> dict[str, Path]:

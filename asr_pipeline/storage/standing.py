@@ -6,9 +6,10 @@ stays noted until its own stage is committed: a result of another stage does not
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import Connection
 
 from asr_pipeline.domain.errors import PermanentFailure, PipelineError
@@ -17,13 +18,20 @@ from asr_pipeline.domain.stage import Stage, with_downstream
 from asr_pipeline.ports import RunContext
 from asr_pipeline.storage.tables import recordings, stage_commits
 
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql
+
 CLEARED = {"failed_stage": None, "failure_kind": None, "reason": None, "failures": 0, "failed_at": None}
 IDS_AT_A_TIME = 900  # SQLite before 3.32 takes 999 variables in a statement
 
 
-def insert_into(connection: Connection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
+def insert_into(connection: Connection, table: sa.Table) -> "sqlite.Insert | postgresql.Insert":
     """Give an insert that knows ON CONFLICT, which both databases spell alike."""
-    return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+    if connection.dialect.name == "sqlite":
+        return sqlite.insert(table)
+    from sqlalchemy.dialects import postgresql  # noqa: PLC0415 - not needed with SQLite
+
+    return postgresql.insert(table)
 
 
 def in_chunks(items: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -92,6 +92,7 @@ def _recording_number(*, primary_key: bool = True) -> "sa.Column[int]":
         BigNumber,
         sa.ForeignKey("recordings.number", ondelete="CASCADE"),
         primary_key=primary_key,
+        nullable=False,
         autoincrement=False,
     )
 
@@ -290,6 +291,15 @@ stage_commits = sa.Table(
     sqlite_with_rowid=False,
 )
 
+reference_texts = sa.Table(
+    "reference_texts",
+    metadata,
+    _recording_number(),
+    sa.Column("text", StoredText, nullable=False),
+    sa.Column("words", sa.Integer, nullable=False),
+    sa.Column("noted_at", UtcTime, nullable=False),
+)
+
 translation_memory = sa.Table(
     "translation_memory",
     metadata,
@@ -368,6 +378,35 @@ note_translations = sa.Table(
     sa.CheckConstraint("status <> 'running' OR run_id IS NOT NULL", name="run_id"),
     sa.Index(None, "status"),
     sqlite_with_rowid=False,
+)
+
+# What is searched, folded (`domain.search`). The migration makes the index over it, for each database its own kind.
+search_texts = sa.Table(
+    "search_texts",
+    metadata,
+    sa.Column("number", BigNumber, primary_key=True),
+    _recording_number(primary_key=False),
+    sa.Column("language", sa.Text, nullable=False),
+    sa.Column("utterance_index", sa.Integer, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Index(None, "recording_number", "language", "utterance_index", unique=True),
+)
+
+corrections = sa.Table(
+    "corrections",
+    metadata,
+    sa.Column("number", BigNumber, primary_key=True),
+    _recording_number(primary_key=False),
+    sa.Column("language", sa.Text, nullable=False),
+    sa.Column("utterance_index", sa.Integer, nullable=False),
+    sa.Column("recognised", StoredText, nullable=False),
+    sa.Column("start_s", sa.Double, nullable=False),
+    sa.Column("old_text", StoredText, nullable=False),
+    sa.Column("new_text", StoredText, nullable=False),
+    sa.Column("corrected_by", StoredText, nullable=False),
+    sa.Column("corrected_at", UtcTime, nullable=False),
+    sa.Column("applied", sa.Boolean, nullable=False),
+    sa.Index(None, "recording_number", "language", "utterance_index"),
 )
 
 

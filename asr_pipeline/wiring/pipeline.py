@@ -1,10 +1,11 @@
 """Settings -> engines and stores: the product, put together."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 
 from stamina.instrumentation import LoggingOnRetryHook, set_on_retry_hooks
@@ -16,11 +17,12 @@ from asr_pipeline.domain.stage import Stage
 from asr_pipeline.domain.translation import SOURCE_LANGUAGE
 from asr_pipeline.engines.argos import ArgosTranslator
 from asr_pipeline.engines.audio import FFmpegDecoder
+from asr_pipeline.engines.live_recognizer import VoskLive
 from asr_pipeline.engines.phrase_list import read_phrases
 from asr_pipeline.engines.recognizer import VoskTranscriber
 from asr_pipeline.engines.subtitle_files import SubtitleFileWriter
 from asr_pipeline.engines.voice_activity import WebRtcDetector
-from asr_pipeline.ports import FlowListener, RunContext
+from asr_pipeline.ports import FlowListener, LiveTranscriber, RunContext
 from asr_pipeline.settings import Settings
 from asr_pipeline.steps.caption import CaptionRules
 from asr_pipeline.steps.engine_calls import TimeLimits
@@ -53,6 +55,7 @@ class Pipeline(Storage):
     tools: Tools
     rules: FlowRules
     executor: Executor
+    live: Callable[..., LiveTranscriber]  # of `sample_rate_hz`
 
     def register(self, file: Path, way: Way = Way.PROCESS) -> Recording:
         """Store a file's bytes and register it; bytes that are known give the recording they are.
@@ -165,6 +168,7 @@ def _with_engines(storage: Storage) -> Pipeline:
     claims = claims_for(database, layout)
     models = ModelStore(layout.models, starter_dir())
     vosk_model = models.resolve_vosk(settings.vosk_model)
+    phrases = read_phrases(settings.recognizer_phrases, vosk_model) if settings.recognizer_phrases else ()
     tools = Tools(
         decoder=FFmpegDecoder(
             channel_mode=settings.channels,
@@ -177,11 +181,7 @@ def _with_engines(storage: Storage) -> Pipeline:
             padding_ms=settings.speech_pad_ms,
             max_segment_s=settings.max_segment_s,
         ),
-        transcriber=VoskTranscriber(
-            vosk_model,
-            settings.recognizer_chunk_bytes,
-            read_phrases(settings.recognizer_phrases, vosk_model) if settings.recognizer_phrases else (),
-        ),
+        transcriber=VoskTranscriber(vosk_model, settings.recognizer_chunk_bytes, phrases),
         translator=ArgosTranslator(
             packages=tuple(models.resolve_translation_packages(settings.argos_packages)),
             beam_size=settings.beam_size,
@@ -202,6 +202,7 @@ def _with_engines(storage: Storage) -> Pipeline:
         tools=tools,
         rules=_rules(settings),
         executor=DaemonThreads(settings.workers, "engine"),
+        live=partial(VoskLive, vosk_model, phrases),
     )
 
 

@@ -1,5 +1,6 @@
 """Settings -> files and database: what looking after recordings needs, without engines or models."""
 
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -7,7 +8,8 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from asr_pipeline.domain.arrival import Outcome
+from asr_pipeline.domain.arrival import Arrival, Outcome, Way
+from asr_pipeline.domain.errors import PermanentFailure
 from asr_pipeline.domain.recording import Recording, RecordingState
 from asr_pipeline.settings import Settings
 from asr_pipeline.steps.ingest import Ingest
@@ -21,6 +23,7 @@ from asr_pipeline.storage.note_work import SqlNoteWork
 from asr_pipeline.storage.notes import SqlNotes
 from asr_pipeline.storage.quarantine import QuarantineFolder, Reason, refusal, standing
 from asr_pipeline.storage.records import SqlRecordStore
+from asr_pipeline.storage.references import SqlReferences
 from asr_pipeline.storage.verified import store_verified
 from asr_pipeline.storage.verify import Progress, Verification, verify
 from asr_pipeline.storage.verify_files import FileChecks
@@ -59,6 +62,11 @@ class Storage:
         """Their translations, as runs see them."""
         return SqlNoteWork(self.database)
 
+    @property
+    def references(self) -> SqlReferences:
+        """What was really said in recordings."""
+        return SqlReferences(self.database)
+
     def quarantined(self) -> list[Reason]:
         """Give all refused files and quarantined recordings, oldest first; makes the folder agree with SQL."""
         rows = self.store.rows(state=RecordingState.QUARANTINED)
@@ -86,6 +94,16 @@ class Storage:
                 == (reason.path, reason.size_bytes, reason.mtime_ns)
             )
         self.quarantine.remove(reason.entry_id)
+
+    def note_refused(self, file: Path, way: Way, error: PermanentFailure) -> None:
+        """Note a file that can't be taken and stays where it is. What is no file, or none any more, is no arrival."""
+        try:
+            there = file.stat()
+        except (OSError, ValueError):  # ValueError: a NUL in the path
+            return
+        if stat.S_ISREG(there.st_mode):
+            look = str(file.absolute()), there.st_size, there.st_mtime_ns
+            self.arrivals.note([Arrival(*look, way, Outcome.REFUSED, reason=str(error))])
 
     def erase(self, recording: Recording) -> None:
         """Remove what was found for a recording, and its original, for good; it is counted as dropped from now on.

@@ -7,9 +7,11 @@ from typing import Any
 
 import httpx
 import pytest
+from playwright.sync_api import Browser, Page
 
 from asr_pipeline.api.gateway import Gateway, open_gateway
 from asr_pipeline.settings import load_settings
+from asr_pipeline_tests.api.browser import chromium, opened
 from asr_pipeline_tests.api.serving import served, translated, upload
 
 
@@ -45,3 +47,17 @@ def make_gateway(tmp_path: Path) -> Iterator[Callable[..., Gateway]]:
             return stack.enter_context(open_gateway(load_settings(data_dir=tmp_path / "data", **settings)))
 
         yield make
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Run a browser: a module's own, as its event loop would stand in the way of tests that start one."""
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser: Browser, client: httpx.Client) -> Iterator[Page]:
+    """Open a tab at the shared gateway."""
+    with opened(browser, str(client.base_url)) as page:
+        yield page

@@ -13,6 +13,7 @@ import uvicorn
 
 from asr_pipeline.api.app import create_app
 from asr_pipeline.api.gateway import Gateway
+from asr_pipeline.api.server import GatewayServer
 
 LONGEST_WAIT_S = 120
 
@@ -23,7 +24,7 @@ def served(gateway: Gateway) -> Iterator[httpx.Client]:
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         config = uvicorn.Config(create_app(gateway), log_level="critical", timeout_graceful_shutdown=5)
-        server = uvicorn.Server(config)
+        server = GatewayServer(config)
         thread = threading.Thread(target=server.run, args=([listening],))
         thread.start()
         try:

@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+import dagster as dg
 import pytest
+from dagster._utils.tags import TagConcurrencyLimitsCounter  # what the daemon counts by
 from hypothesis import given
 from hypothesis import strategies as st
 
 from asr_pipeline.defs.instance import RANGE_END_TAG, RANGE_START_TAG, add_partitions, open_instance, partitions_of_run
+from asr_pipeline.defs.sensors import LONG, SHORT
 
 pytestmark = pytest.mark.e2e
 KNOWN = [f"r{number}" for number in range(20)]
@@ -48,3 +51,17 @@ def test_an_instance_goes_with_its_folder(tmp_path: Path) -> None:
     with open_instance(moved) as instance:
         assert list(instance.get_dynamic_partitions("recordings")) == ["a"]
     assert not home.exists()
+
+
+def test_long_recordings_hold_one_of_two_places(tmp_path: Path) -> None:
+    def run(number: int, **tags: str) -> dg.DagsterRun:
+        return dg.DagsterRun("process_recordings", run_id=f"run-{number}", tags=tags)
+
+    with open_instance(tmp_path / "dagster") as instance:
+        queue = instance.get_concurrency_config().run_queue_config
+    assert queue is not None
+    assert queue.max_concurrent_runs == 2
+    counter = TagConcurrencyLimitsCounter(queue.tag_concurrency_limits, [run(1, **LONG)])
+    assert counter.is_blocked(run(2, **LONG))
+    assert not counter.is_blocked(run(3, **SHORT))
+    assert not counter.is_blocked(run(4))

@@ -13,9 +13,14 @@ from asr_pipeline.definitions import build_defs
 from asr_pipeline.defs.assets import recording_stages
 from asr_pipeline.defs.instance import RANGE_END_TAG, RANGE_START_TAG, add_partitions, open_instance, run_in_process
 from asr_pipeline.defs.lineage import told_by_earlier_runs
+from asr_pipeline.domain.ledger import FindingKind
 from asr_pipeline.domain.recording import RecordingState
 from asr_pipeline.domain.stage import DEPENDS_ON, Stage
+from asr_pipeline.domain.subtitle import SubtitleFile, SubtitleFormat
+from asr_pipeline.ports import RunContext
 from asr_pipeline.settings import load_settings
+from asr_pipeline.storage.verify import verify
+from asr_pipeline.storage.verify_files import FileChecks
 from asr_pipeline.wiring.pipeline import Pipeline, open_pipeline
 from asr_pipeline_tests.archives import write_memo
 
@@ -123,6 +128,57 @@ def test_translations_alone_recompute_nothing_upstream(house: House, samples: Pa
         Stage.TRANSLATIONS: 2,
         Stage.SUBTITLES: 2,
     }
+
+
+def with_german(house: House, recording_id: str) -> list[Path]:
+    """Have a recording captioned in a language that the settings don't name any more; give the files."""
+    store, layout = house.pipeline.store, house.pipeline.layout
+    paths = [layout.subtitle_of(recording_id, "de", file_format) for file_format in SubtitleFormat]
+    german = [
+        SubtitleFile("de", form, layout.relative(path), 1) for form, path in zip(SubtitleFormat, paths, strict=True)
+    ]
+    for path in paths:
+        path.write_text("von gestern")
+    store.save_subtitles(recording_id, [*store.subtitles(recording_id), *german], RunContext("before", "before"))
+    return paths
+
+
+def orphans(house: House) -> set[str]:
+    found = verify(house.pipeline.database, house.pipeline.layout, FileChecks(young_s=-1), lambda *_: None).findings
+    return {finding.subject for finding in found if finding.kind is FindingKind.ORPHAN_FILE}
+
+
+def test_subtitles_of_languages_that_are_not_wanted_any_more_go(house: House, samples: Path) -> None:
+    (recording_id,) = house.register(samples / "phrases-3.wav")
+    house.run([recording_id])
+    german = with_german(house, recording_id)
+    assert orphans(house) == set()
+    house.run([recording_id], "translate_recordings")
+    assert not any(path.exists() for path in german)
+    assert orphans(house) == set()
+    kept = house.pipeline.store.subtitles(recording_id)
+    assert {file.language for file in kept} == {"en", "fa", "bilingual"}
+    assert all(house.pipeline.layout.absolute(file.path).exists() for file in kept)
+
+
+@pytest.mark.fault
+def test_what_can_not_be_removed_is_named_by_verify_and_stops_nothing(
+    house: House, samples: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (recording_id,) = house.register(samples / "phrases-3.wav")
+    house.run([recording_id])
+    german = with_german(house, recording_id)
+    unlink = Path.unlink
+
+    def refuse(path: Path, *, missing_ok: bool = False) -> None:
+        if path in german:
+            raise PermissionError(13, "Permission denied", str(path))
+        unlink(path, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    house.run([recording_id], "translate_recordings")
+    assert house.pipeline.store.count_by_state()[RecordingState.DONE] == 1
+    assert orphans(house) == {house.pipeline.layout.relative(path) for path in german}
 
 
 def test_what_is_done_meanwhile_is_told_and_not_computed_again(house: House, samples: Path) -> None:

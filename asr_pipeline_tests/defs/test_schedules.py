@@ -74,14 +74,23 @@ def test_the_report_tells_how_the_house_stands(
     noise = tmp_path / "noise.wav"
     noise.write_bytes(b"RIFF no audio at all")
     process(pipeline, instance, samples / "phrases-3.wav", noise)
+    assert report_of(instance).keys().isdisjoint({"word_error_rate", "word_error_trend"})
+    (done,) = pipeline.store.rows(state=RecordingState.DONE)
+    pipeline.references.put(done.recording.recording_id, "Our teacher has a fever; the exam is on March twenty-fifth.")
+    told = report_of(instance)
+    assert (told["done"], told["quarantined"], told["failed"]) == (1, 1, 0)
+    assert 0.5 < float(str(told["mean_confidence"])) <= 1
+    assert 0 <= float(str(told["word_error_rate"])) < 0.3
+    assert "UnreadableAudio | 1" in str(told["failures"])
+    assert all(str(told[trend]).startswith("![") for trend in ("confidence_trend", "word_error_trend"))
+
+
+def report_of(instance: dg.DagsterInstance) -> dict[str, object]:
+    """Run the report, and give what it tells."""
     assert build_defs().resolve_job_def("report").execute_in_process(instance=instance).success
     (record,) = instance.fetch_materializations(dg.AssetKey("nightly_report"), limit=1).records
     assert record.asset_materialization is not None
-    told = {name: value.value for name, value in record.asset_materialization.metadata.items()}
-    assert (told["done"], told["quarantined"], told["failed"]) == (1, 1, 0)
-    assert 0.5 < float(str(told["mean_confidence"])) <= 1
-    assert "UnreadableAudio | 1" in str(told["failures"])
-    assert str(told["confidence_trend"]).startswith("![")
+    return {name: value.value for name, value in record.asset_materialization.metadata.items()}
 
 
 def test_originals_go_only_past_retention(

@@ -225,6 +225,67 @@ def test_an_inbox_that_is_away_is_told_and_its_files_are_taken_when_it_is_back(
         assert house.tick().run_requests
 
 
+def asked_for(house: House, name: str, content: bytes) -> dg.RunRequest | str:
+    """Drop a file, and give the run that is asked for it, or why none is."""
+    (house.inbox / name).write_bytes(content)
+    before = len(house.storage.store.rows())
+    while True:
+        result = house.tick()
+        if len(house.storage.store.rows()) > before:
+            return result.run_requests[0] if result.run_requests else skipped(result)
+
+
+def begin(house: House, request: dg.RunRequest | str) -> dg.DagsterRun:
+    """Put a run into the queue, and take it out."""
+    assert isinstance(request, dg.RunRequest)
+    run = house.queue(request)
+    started = dg.DagsterEvent(dg.DagsterEventType.RUN_START.value, job_name=run.job_name)
+    house.instance.run_storage.handle_run_event(run.run_id, started)
+    return run
+
+
+def test_short_ones_do_not_wait_for_long_ones_and_long_ones_have_their_turn(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("asr_pipeline.domain.inbox.SMALL_BELOW_BYTES", 1000)
+    long = asked_for(house, "long 1.wav", b"1" * 2000)
+    assert isinstance(long, dg.RunRequest)
+    assert long.tags["asr_pipeline/long"] == "yes"
+    at_work = begin(house, long)
+    queued_long = asked_for(house, "long 2.wav", b"2" * 2000)
+    assert isinstance(queued_long, dg.RunRequest)
+    run = house.queue(queued_long)
+    short = asked_for(house, "short 1.wav", b"1")
+    assert isinstance(short, dg.RunRequest)
+    assert (short.tags["dagster/priority"], "asr_pipeline/long" in short.tags) == ("3", False)
+    begin(house, short)
+    assert f"1 recordings wait until run {run.run_id[:8]}" in str(asked_for(house, "long 3.wav", b"3" * 2000))
+    queued_short = asked_for(house, "short 2.wav", b"2")  # the long one's place is taken: nobody waits for it
+    assert isinstance(queued_short, dg.RunRequest)
+    begin(house, queued_short)
+    house.instance.report_run_canceled(at_work)
+    assert f"wait until run {run.run_id[:8]}" in str(asked_for(house, "short 3.wav", b"3"))  # its turn
+    begin(house, queued_long)
+    house.instance.report_run_canceled(run)
+    (request,) = house.tick().run_requests or []
+    assert request.tags["asr_pipeline/size"] == "small"
+
+
+def test_many_long_ones_that_waited_long_hide_no_short_one(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("asr_pipeline.domain.inbox.SMALL_BELOW_BYTES", 1000)
+    monkeypatch.setattr(sensors, "RECORDINGS_PER_RUN", 2)
+    monkeypatch.setattr("asr_pipeline.domain.inbox.LONGEST_WAIT_S", -1.0)  # size makes no difference: age alone counts
+    for number in range(3):
+        (house.inbox / f"long {number}.wav").write_bytes(b"%d" % number * 2000)
+    while len(house.storage.store.rows()) < 3:
+        house.tick()
+    request = asked_for(house, "short.wav", b"x")
+    assert isinstance(request, dg.RunRequest)
+    assert request.tags["asr_pipeline/size"] == "small"
+    (row,) = [row for row in house.storage.store.rows() if row.recording.name == "short.wav"]
+    assert request.tags[RANGE_START_TAG] == request.tags[RANGE_END_TAG] == row.recording.recording_id
+
+
 def test_two_ticks_at_once_are_one(house: House, samples: Path) -> None:
     sample_copies(samples, house.inbox, 1)
     house.tick()

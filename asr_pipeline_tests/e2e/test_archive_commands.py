@@ -128,6 +128,32 @@ def test_a_pattern_copies_and_runs_at_once(program: Program, tmp_path: Path, sam
     assert states == {"memo.dat": "done", "bad.dat": "quarantined"}
 
 
+@pytest.mark.fault
+@pytest.mark.parametrize("command", ["process", "backfill", "import --run"])
+def test_a_run_that_a_person_interrupts_is_canceled(
+    program: Program, tmp_path: Path, samples: Path, command: str
+) -> None:
+    archive, count = tmp_path / "archive", 30
+    write_memos(archive, samples / "phrases-3.wav", count)
+    if command == "backfill":
+        program.run("import", archive, "--in-place")
+    name, *options = command.split()
+    commits = "select count(*) from stage_commits"
+    folder = [] if name == "backfill" else [archive]
+    code, told = program.stopped(signal.SIGINT, lambda: program.count(commits) > 0, name, *folder, *options)
+    assert code == 130
+    assert "Traceback" not in told
+    assert 0 < program.count(commits) < count * len(Stage)
+    with open_instance(program.data_dir / "dagster") as instance:
+        (run,) = instance.get_runs()
+        assert run.status is dg.DagsterRunStatus.CANCELED
+        assert instance.all_logs(run.run_id, of_type=dg.DagsterEventType.RUN_FAILURE) == []
+        told_of = sum(
+            len(instance.fetch_materializations(dg.AssetKey(stage.value), limit=1000).records) for stage in Stage
+        )
+    assert told_of == program.count(commits)
+
+
 def test_options_that_exclude_each_other_and_a_folder_that_is_none(tmp_path: Path) -> None:
     assert CliRunner().invoke(app, ["import", str(tmp_path), "--link", "--in-place"]).exit_code == 2
     assert CliRunner().invoke(app, ["backfill", "--stale", "--failed"]).exit_code == 2

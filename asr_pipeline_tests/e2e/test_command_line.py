@@ -52,6 +52,19 @@ def test_good_ones_give_results_and_the_bad_one_is_named(
     assert "readme.txt" not in finished.stdout + finished.stderr
 
 
+def test_search_finds_what_was_said_in_either_language(
+    processed: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    data_dir, _ = processed
+    for words in (["CAMERA", "garden"], ["دوربين"]):  # the second with an Arabic yeh
+        hits = printed_json(asr_pipeline("search", *words, "--json", data_dir=data_dir))
+        assert [hit["name"] for hit in hits] == ["first talk.wav"]
+        assert all(0 <= hit["start_s"] < hit["end_s"] and hit["marks"] for hit in hits)
+    assert printed_json(asr_pipeline("search", "camera", "--lang", "fa", "--json", data_dir=data_dir)) == []
+    assert "camera in the garden" in asr_pipeline("search", "camera", data_dir=data_dir).stdout
+    assert "Nothing" in asr_pipeline("search", '"*', data_dir=data_dir).stdout
+
+
 def test_status_and_list_tell_each_recording_once(
     processed: tuple[Path, subprocess.CompletedProcess[str]],
 ) -> None:
@@ -77,11 +90,25 @@ def test_show_gives_words_subtitles_and_errors(processed: tuple[Path, subprocess
     first = next(row["recording_id"] for row in rows if row["name"] == "first talk.wav")
     document = printed_json(asr_pipeline("show", first, "--json", data_dir=data_dir))
     assert document["utterances"][0]["words"][0]["text"] == "the"
+    assert document["also_came_as"] == []
     subtitles = asr_pipeline("show", first, "-f", "srt", data_dir=data_dir)
     assert "-->" in subtitles.stdout
     unknown = asr_pipeline("show", "nobody-000000000000", data_dir=data_dir)
     assert unknown.returncode == 1
     assert "asr-pipeline list" in unknown.stderr
+
+
+def test_show_names_the_other_files_of_the_same_bytes(
+    processed: tuple[Path, subprocess.CompletedProcess[str]], talks: Path
+) -> None:
+    data_dir, _ = processed
+    rows = printed_json(asr_pipeline("list", "--state", "done", "--json", data_dir=data_dir))
+    twice = next(row["recording_id"] for row in rows if row["name"] != "first talk.wav")
+    names = {str(talks / "the same again.wav"), str(talks / "sub" / "مصاحبه [final].wav")}
+    (other,) = printed_json(asr_pipeline("show", twice, "--json", data_dir=data_dir))["also_came_as"]
+    assert other in names
+    assert f"Also came as {other}" in asr_pipeline("show", twice, data_dir=data_dir).stdout
+    assert "Also came" not in asr_pipeline("show", twice, "-f", "srt", data_dir=data_dir).stdout
 
 
 def test_what_is_done_is_given_at_once_and_files_are_written(
@@ -96,6 +123,52 @@ def test_what_is_done_is_given_at_once_and_files_are_written(
     suffixes = sorted("".join(file.suffixes) for file in out.iterdir())
     assert suffixes == [".bilingual.srt", ".en.srt", ".fa.srt", ".json"]
     assert all(str(file) in finished.stdout for file in out.iterdir())
+
+
+def test_transcripts_are_measured_by_what_a_person_wrote(
+    processed: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    data_dir, _ = processed
+    rows = printed_json(asr_pipeline("list", "--state", "done", "--json", data_dir=data_dir))
+    first = next(row["recording_id"] for row in rows if row["name"] == "first talk.wav")
+    assert "–" in asr_pipeline("report", data_dir=data_dir).stdout
+    words = tmp_path / "words.txt"
+    words.write_text("The camera in the garden is broken! Please drive to the train station on Sunday morning.")
+    told = asr_pipeline("reference", "set", first, words, data_dir=data_dir)
+    assert "16 words; word error rate" in told.stdout, told.stderr
+    (one,) = printed_json(asr_pipeline("reference", "list", "--json", data_dir=data_dir))
+    assert (one["recording_id"], one["words"]) == (first, 16)
+    assert 1 / 16 <= one["word_error_rate"] < 0.3
+    (day,) = printed_json(asr_pipeline("report", "--json", data_dir=data_dir))["days"]
+    assert (day["reference_words"], day["word_error_rate"]) == (16, one["word_error_rate"])
+    assert f"{one['word_error_rate']:.2%}" in asr_pipeline("report", data_dir=data_dir).stdout
+    assert first in asr_pipeline("reference", "list", data_dir=data_dir).stdout
+
+    words.write_bytes(b"caf\xe9")
+    for bad in (["set", first, words], ["set", first, tmp_path / "gone.txt"], ["set", "nobody-0", os.devnull]):
+        refused = asr_pipeline("reference", *bad, data_dir=data_dir)
+        assert (refused.returncode, "Traceback" in refused.stderr) == (1, False)
+    assert asr_pipeline("reference", "remove", first, data_dir=data_dir).returncode == 0
+    assert asr_pipeline("reference", "remove", first, data_dir=data_dir).returncode == 1
+    assert printed_json(asr_pipeline("reference", "list", "--json", data_dir=data_dir)) == []
+
+
+def test_a_reference_is_read_from_standard_input(
+    processed: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    data_dir, _ = processed
+    (bad,) = printed_json(asr_pipeline("list", "--state", "quarantined", "--json", data_dir=data_dir))
+    told = subprocess.run(
+        [sys.executable, "-m", "asr_pipeline", "reference", "set", bad["recording_id"], "-"],
+        env=os.environ | {"ASR_PIPELINE_DATA_DIR": str(data_dir)},
+        input="two words",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert told.stdout == "2 words; not recognised yet\n"
+    assert asr_pipeline("reference", "remove", bad["recording_id"], data_dir=data_dir).returncode == 0
 
 
 def test_export_writes_a_table(processed: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path) -> None:

@@ -14,7 +14,15 @@ import pytest
 import sqlalchemy as sa
 
 from asr_pipeline.domain.arrival import Arrival, Outcome, Way
-from asr_pipeline.domain.errors import EngineFailed, PermanentFailure, StorageFull, StoreUnavailable, TransientFailure
+from asr_pipeline.domain.errors import (
+    EngineFailed,
+    PermanentFailure,
+    StorageFull,
+    StoreUnavailable,
+    TransientFailure,
+    UnreadableAudio,
+)
+from asr_pipeline.domain.inbox import FoundFile
 from asr_pipeline.domain.recording import Recording, RecordingState
 from asr_pipeline.domain.stage import Stage
 from asr_pipeline.settings import load_settings
@@ -28,7 +36,7 @@ from asr_pipeline.storage.quarantine import QuarantineFolder, refused_id
 from asr_pipeline.storage.records import SqlRecordStore
 from asr_pipeline.storage.tables import recordings
 from asr_pipeline.wiring.storage import Storage
-from asr_pipeline_tests.storage.samples import RUN
+from asr_pipeline_tests.storage.samples import RUN, outcomes
 
 pytestmark = pytest.mark.database
 BYTES = b"RIFF" + bytes(range(256)) * 10
@@ -90,7 +98,7 @@ def is_taken_once(storage: Storage, name: str, content: bytes = BYTES) -> bool:
         and original.read_bytes() == archived.read_bytes() == content
         and arrival.path == str(storage.inbox.folder / name)
         and archived == storage.layout.archive / name
-        and storage.arrivals.count_by_outcome()[Outcome.ACCEPTED] == 1
+        and len(storage.arrivals.with_outcome(Outcome.ACCEPTED)) == 1
     )
 
 
@@ -185,7 +193,7 @@ def test_a_crash_while_refusing_is_healed(storage: Storage, monkeypatch: pytest.
     file = storage.quarantine.file_of(reason.entry_id)
     assert file is not None
     assert len(files_below(storage.quarantine.folder)) == 2
-    assert storage.arrivals.count_by_outcome() == {Outcome.ACCEPTED: 0, Outcome.REFUSED: 1, Outcome.DROPPED: 0}
+    assert outcomes(storage.arrivals) == {Outcome.ACCEPTED: 0, Outcome.REFUSED: 1, Outcome.DROPPED: 0}
     assert files_below(storage.layout.originals) == []
 
 
@@ -318,7 +326,7 @@ def test_what_can_not_be_taken_goes_to_quarantine_with_its_reason(storage: Stora
     assert pipe is not None
     assert stat.S_ISFIFO(pipe.lstat().st_mode)
     assert tick(storage) == IngestReport()
-    assert storage.arrivals.count_by_outcome() == {Outcome.ACCEPTED: 1, Outcome.REFUSED: 5, Outcome.DROPPED: 0}
+    assert outcomes(storage.arrivals) == {Outcome.ACCEPTED: 1, Outcome.REFUSED: 5, Outcome.DROPPED: 0}
 
 
 @pytest.mark.fault
@@ -348,7 +356,7 @@ def test_a_file_that_changes_or_goes_meanwhile_is_left_for_later(storage: Storag
     gone.unlink()
     report = storage.ingest.take(files, most_s=600)
     assert sorted(report.waiting) == ["a.wav", "gone.wav"]
-    assert sum(storage.arrivals.count_by_outcome().values()) == 0
+    assert sum(outcomes(storage.arrivals).values()) == 0
     assert list(tick(storage).accepted) == ["a.wav"]
     assert is_taken_once(storage, "a.wav")
 
@@ -445,7 +453,30 @@ def test_a_refused_file_is_taken_again_once_the_cause_is_mended(storage: Storage
     assert (storage.layout.archive / "sub" / "large.wav").is_file()
     (again,) = storage.arrivals.of_recording(recording.recording_id)
     assert again.path == str(path)
-    assert storage.arrivals.count_by_outcome() == {Outcome.ACCEPTED: 1, Outcome.REFUSED: 0, Outcome.DROPPED: 0}
+    assert outcomes(storage.arrivals) == {Outcome.ACCEPTED: 1, Outcome.REFUSED: 0, Outcome.DROPPED: 0}
+
+
+@pytest.mark.parametrize("after", ["archive", "delete"])
+def test_a_refused_file_of_another_folder_stays_there(
+    make_intake: Callable[[str], Storage], tmp_path: Path, after: str
+) -> None:
+    storage = make_intake(after)
+    path = tmp_path / "talk.wav"
+    path.touch()
+    error = UnreadableAudio(str(path), expected="audio", found="an empty file", remedy="Copy it again.")
+    for nothing in (tmp_path, tmp_path / "gone.wav", Path("a\0b"), Path("/dev/null")):
+        storage.note_refused(nothing, Way.PROCESS, error)
+    storage.note_refused(path, Way.PROCESS, error)
+    (arrival,) = storage.arrivals.with_outcome(Outcome.REFUSED)
+    (reason,) = storage.quarantined()
+    assert (reason.path, reason.message, reason.file) == (str(path), str(error), None)
+    assert dt.datetime.fromisoformat(reason.when) <= dt.datetime.now(dt.UTC)
+    path.write_bytes(BYTES)
+    there = FoundFile(path, path.name, arrival.size_bytes, arrival.mtime_ns, 0.0)
+    recording = storage.ingest.retry(there, arrival)
+    assert [one.path for one in storage.arrivals.of_recording(recording.recording_id)] == [str(path)]
+    assert path.read_bytes() == BYTES
+    assert storage.quarantined() == []
 
 
 def test_a_refused_file_that_is_given_up_is_counted_as_dropped(storage: Storage) -> None:

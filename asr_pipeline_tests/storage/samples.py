@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
+from asr_pipeline.domain.arrival import Outcome
 from asr_pipeline.domain.audio import AudioInfo
 from asr_pipeline.domain.recording import Recording, recording_id
 from asr_pipeline.domain.segment import Segment
@@ -14,6 +15,7 @@ from asr_pipeline.domain.subtitle import SubtitleFile, SubtitleFormat
 from asr_pipeline.domain.transcript import Transcript, Utterance, Word
 from asr_pipeline.domain.translation import Translation, TranslationSet
 from asr_pipeline.ports import RecordStore, RunContext
+from asr_pipeline.storage.arrivals import SqlArrivals
 
 RUN = RunContext(run_id="run-2", root_run_id="run-1")
 
@@ -32,6 +34,11 @@ class Results:
 def recording(name: str = "call.wav", content: bytes | None = None) -> Recording:
     sha256 = hashlib.sha256(name.encode("utf-8", "surrogatepass") if content is None else content).hexdigest()
     return Recording(recording_id(name, sha256), sha256, 1 << 40, name, f"originals/{sha256[:2]}/{sha256}.wav")
+
+
+def outcomes(ledger: SqlArrivals) -> dict[Outcome, int]:
+    """Count what became of the files that were offered."""
+    return {outcome: len(ledger.with_outcome(outcome)) for outcome in Outcome}
 
 
 def results(recording_id: str, *, utterances: int = 15, words: int = 10) -> Results:

@@ -22,6 +22,7 @@ from asr_pipeline.storage.backup import BackupReport, back_up, estimate_bytes
 from asr_pipeline.storage.backup_archive import HEADER, MANIFEST, manifest_line
 from asr_pipeline.storage.database import open_database, writing
 from asr_pipeline.storage.layout import Layout
+from asr_pipeline.storage.references import SqlReferences
 from asr_pipeline.storage.restore import restore
 from asr_pipeline.storage.tables import metadata, recordings
 from asr_pipeline_tests.storage.house import House
@@ -105,7 +106,7 @@ def test_a_house_at_work_is_restored_on_either_kind_of_database(
 
 
 def test_rows_are_the_same_to_the_last_bit(house: House, target: sa.Engine, tmp_path: Path) -> None:
-    house.finish("one.wav")
+    SqlReferences(house.engine).put(house.finish("one.wav"), "what was said, of \x00 and \\")
     save_backup(house, tmp_path / "house.tar.gz")
     there = put_back(target, tmp_path / "elsewhere", tmp_path / "house.tar.gz")
     for table in metadata.sorted_tables:

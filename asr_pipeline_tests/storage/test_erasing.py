@@ -12,6 +12,7 @@ from asr_pipeline.storage.database import reading
 from asr_pipeline.storage.erasing import erase_files, erase_rows
 from asr_pipeline.storage.layout import Layout
 from asr_pipeline.storage.memory import SqlTranslationMemory
+from asr_pipeline.storage.references import SqlReferences
 from asr_pipeline.storage.tables import metadata
 from asr_pipeline_tests.storage.house import House
 
@@ -38,6 +39,7 @@ def test_rows_go_and_the_ledger_stays(house: House) -> None:
     erased = house.finish("erased.wav")
     transcript = house.store.transcript(erased)
     assert transcript is not None
+    SqlReferences(house.engine).put(erased, "what was said")
     memory = SqlTranslationMemory(house.engine)
     version = EngineVersion("any", "model", "and version")
     memory.remember({transcript.utterances[0].sentence: "x", "Another's.": "y"}, "en", "fa", version)

@@ -11,15 +11,19 @@ import sqlalchemy as sa
 
 from asr_pipeline.domain.arrival import Arrival, Outcome, Way
 from asr_pipeline.domain.errors import SettingInvalid, UnreadableAudio
+from asr_pipeline.domain.note import NoteDraft
 from asr_pipeline.domain.stage import Stage
 from asr_pipeline.ports import EngineVersion
 from asr_pipeline.storage import export
 from asr_pipeline.storage.arrivals import SqlArrivals
+from asr_pipeline.storage.corrections import CorrectedText, correct
 from asr_pipeline.storage.database import writing
 from asr_pipeline.storage.export import export_table
 from asr_pipeline.storage.idempotency import Answer, SqlIdempotency
 from asr_pipeline.storage.memory import SqlTranslationMemory
+from asr_pipeline.storage.notes import SqlNotes
 from asr_pipeline.storage.records import SqlRecordStore
+from asr_pipeline.storage.references import SqlReferences
 from asr_pipeline.storage.tables import glossary, metadata, span_results
 from asr_pipeline_tests.storage.samples import RUN, recording, results, save
 
@@ -52,6 +56,11 @@ def filled(database: sa.Engine) -> sa.Engine:
         connection.execute(
             sa.insert(span_results).values(recording_number=1, span_index=0, made_with="x", utterances="[]")
         )
+    SqlReferences(database).put(good.recording_id, "what was said")
+    notes = SqlNotes(database)
+    notes.ask(notes.create(NoteDraft("a title", "Hello.", "en")).note_id, "fa")
+    old = results(good.recording_id).transcript.utterances[0].text
+    assert correct(database, good.recording_id, CorrectedText("en", 0, old, "another text", "me"))
     SqlIdempotency(database).keep("me", "key", Answer("a" * 64, 202, "{}"))
     SqlTranslationMemory(database).remember({"Hello.": "سلام."}, "en", "fa", EngineVersion("argos", "en_fa", "1.5"))
     return database

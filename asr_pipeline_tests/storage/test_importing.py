@@ -150,6 +150,9 @@ def test_bad_files_are_named_and_noted_and_tried_again(archive: Archive) -> None
     (archive.folder / "broken.wav").write_bytes(b"RIFF mended")
     report, heard = archive.take([*bad, *paths])
     assert (report.new, report.known, report.failed) == (1, 6, 2)
+    refused = SqlArrivals(archive.database).with_outcome(Outcome.REFUSED)
+    assert {Path(one.path).name for one in refused} == {"empty.wav", "large.wav"}
+    assert all(path.exists() for path in bad)
 
 
 def test_what_stops_every_file_stops_the_import_and_keeps_what_is_there(

@@ -1,3 +1,3 @@
 """Alembic's migrations, shipped with the program. `HEAD` is the newest, so that being up to date costs one query."""
 
-HEAD = "0005"
+HEAD = "0006"
