@@ -9,13 +9,16 @@ import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 
+from asr_pipeline.domain.access import Scope
 from asr_pipeline.domain.arrival import Arrival, Outcome, Way
 from asr_pipeline.domain.errors import SettingInvalid, UnreadableAudio
 from asr_pipeline.domain.note import NoteDraft
 from asr_pipeline.domain.stage import Stage
 from asr_pipeline.ports import EngineVersion
 from asr_pipeline.storage import export
+from asr_pipeline.storage.api_keys import SqlApiKeys
 from asr_pipeline.storage.arrivals import SqlArrivals
+from asr_pipeline.storage.audit import AuditEntry, SqlAuditLog
 from asr_pipeline.storage.corrections import CorrectedText, correct
 from asr_pipeline.storage.database import writing
 from asr_pipeline.storage.export import export_table
@@ -25,6 +28,7 @@ from asr_pipeline.storage.notes import SqlNotes
 from asr_pipeline.storage.records import SqlRecordStore
 from asr_pipeline.storage.references import SqlReferences
 from asr_pipeline.storage.tables import glossary, metadata, span_results
+from asr_pipeline.storage.webhooks import SqlWebhooks
 from asr_pipeline_tests.storage.samples import RUN, recording, results, save
 
 pytestmark = pytest.mark.database
@@ -61,6 +65,10 @@ def filled(database: sa.Engine) -> sa.Engine:
     notes.ask(notes.create(NoteDraft("a title", "Hello.", "en")).note_id, "fa")
     old = results(good.recording_id).transcript.utterances[0].text
     assert correct(database, good.recording_id, CorrectedText("en", 0, old, "another text", "me"))
+    now = dt.datetime.now(dt.UTC)
+    SqlApiKeys(database).create(ODD_NAME, Scope.READ)
+    SqlAuditLog(database, 1).note(AuditEntry(now, "local", "POST /upload/", ODD_NAME, None, None, "202"))
+    SqlWebhooks(database).note_changes(["https://a.example/"], now - dt.timedelta(hours=1), now)
     SqlIdempotency(database).keep("me", "key", Answer("a" * 64, 202, "{}"))
     SqlTranslationMemory(database).remember({"Hello.": "سلام."}, "en", "fa", EngineVersion("argos", "en_fa", "1.5"))
     return database
