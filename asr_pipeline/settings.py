@@ -201,14 +201,13 @@ class Settings(BaseSettings):
     )
 
     # Webhooks
+    webhook_allow_private: bool = Field(
+        default=False,
+        description="Whether webhooks may go to addresses of this machine and of private networks, and without TLS.",
+    )
     webhook_urls: Annotated[list[str], NoDecode] = Field(
         default_factory=list,
         description="Addresses, separated by spaces, that are told when a recording is done or has failed.",
-    )
-    webhook_allow_private: bool = Field(
-        default=False,
-        validate_default=True,
-        description="Whether webhooks may go to addresses of this machine and of private networks, and without TLS.",
     )
     webhook_secret: SecretStr | None = Field(
         default=None,
@@ -294,11 +293,11 @@ class Settings(BaseSettings):
     def _split_urls(cls, value: object) -> object:
         return value.split() if isinstance(value, str) else value
 
-    @field_validator("webhook_allow_private")
+    @field_validator("webhook_urls")
     @classmethod
-    def _urls_are_safe(cls, value: bool, info: ValidationInfo) -> bool:  # noqa: FBT001 - pydantic's signature
-        for url in info.data.get("webhook_urls", []):
-            check_url(url, allow_private=value)
+    def _urls_are_safe(cls, value: list[str], info: ValidationInfo) -> list[str]:
+        for url in value:
+            check_url(url, allow_private=info.data.get("webhook_allow_private", False))
         return value
 
     @field_validator("webhook_secret")

@@ -76,8 +76,8 @@ def test_the_password_is_in_no_printed_form() -> None:
     [
         ({"webhook_secret": "hunter2"}, "WEBHOOK_SECRET"),
         ({"webhook_urls": "https://a.example/hunter2"}, "WEBHOOK_SECRET"),
-        ({"webhook_urls": "http://a.example/hunter2", "webhook_secret": "x" * 24}, "WEBHOOK_ALLOW_PRIVATE"),
-        ({"webhook_urls": "https://me:hunter2@a.example", "webhook_secret": "x" * 24}, "WEBHOOK_ALLOW_PRIVATE"),
+        ({"webhook_urls": "http://a.example/hunter2", "webhook_secret": "x" * 24}, "WEBHOOK_URLS"),
+        ({"webhook_urls": "https://me:hunter2@a.example", "webhook_secret": "x" * 24}, "WEBHOOK_URLS"),
         ({"jwt_public_key": "/a.pem", "jwt_issuer": "me"}, "JWT_AUDIENCE"),
         ({"cors_origins": "*"}, "CORS_ORIGINS"),
         ({"cors_origins": "https://a.example/path"}, "CORS_ORIGINS"),

@@ -55,7 +55,7 @@ class KeyRing:
                 if self._is_old():
                     await self._read()
         if self._failure is not None:
-            raise self._failure
+            raise self._failure.with_traceback(None)  # which would grow with every request
         return self._keys
 
     async def principal(self, key: str) -> Principal | None:

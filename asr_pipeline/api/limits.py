@@ -20,7 +20,7 @@ from asr_pipeline.api.refusing import refuse
 from asr_pipeline.domain.errors import PipelineError
 
 LIVE = "/health/live"  # asked by who restarts what does not answer: never put off
-UPLOADS = frozenset({"/upload/"})
+UPLOADS = frozenset({"/upload/", "/upload"})  # the second is led to the first
 GRACE_S = 10.0  # what a body may take however small it is
 DEPTH_MAX = 32
 _STRUCTURE = re.compile(rb'"(?:[^"\\]++|\\.|\\\Z)*+(?:"|\Z)|[\[\]{}]', re.DOTALL)  # each byte is looked at once

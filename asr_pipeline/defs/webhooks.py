@@ -26,7 +26,7 @@ OVERLAP = dt.timedelta(minutes=10)
 
 @dg.sensor(
     name="webhooks",
-    minimum_interval_seconds=5,
+    minimum_interval_seconds=10,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Tells ASR_PIPELINE_WEBHOOK_URLS, signed, of recordings that are done or have failed.",
 )

@@ -14,11 +14,12 @@ from sqlalchemy.engine import Connection, Engine
 from asr_pipeline.domain.recording import RecordingState
 from asr_pipeline.domain.webhook import Change, wait_after
 from asr_pipeline.storage.database import reading, writing
-from asr_pipeline.storage.standing import insert_into
+from asr_pipeline.storage.standing import in_chunks, insert_into
 from asr_pipeline.storage.tables import recordings, stage_commits, webhook_deliveries
 from asr_pipeline.storage.text import storable
 
-KEPT = dt.timedelta(days=30)  # rows of what was delivered or given up
+KEPT = dt.timedelta(days=30)  # far longer than anything is tried
+_DELIVERIES = webhook_deliveries.c
 _FAILED = [RecordingState.FAILED.value, RecordingState.QUARANTINED.value]
 
 
@@ -42,40 +43,43 @@ class SqlWebhooks:
     def note_changes(self, urls: Sequence[str], since: dt.datetime, now: dt.datetime) -> int:
         """Note for each address what came to an end since a moment; give how many of it were new.
 
-        Looking at the same time again notes nothing twice. What is long delivered or given up goes.
+        Looking at the same time again notes nothing twice. What is long over goes.
         """
         with reading(self._engine) as connection:
             changes = [*_done(connection, since), *_failed(connection, since)]
-        rows = [
-            {
-                "delivery_id": change.delivery_id(url),
-                "url": url,
-                "recording_id": change.recording_id,
-                "body": change.body(),
-                "created_at": now,
-                "due_at": now,
+            rows = {
+                change.delivery_id(url): {
+                    "delivery_id": change.delivery_id(url),
+                    "url": url,
+                    "recording_id": change.recording_id,
+                    "body": change.body(),
+                    "created_at": now,
+                    "due_at": now,
+                }
+                for change in sorted(changes, key=lambda one: (one.changed_at, one.recording_id))
+                for url in urls
             }
-            for change in sorted(changes, key=lambda one: (one.changed_at, one.recording_id))
-            for url in urls
-        ]
-        new = 0
+            for ids in in_chunks(list(rows)):
+                known = sa.select(_DELIVERIES.delivery_id).where(_DELIVERIES.delivery_id.in_(ids))
+                for delivery_id in connection.execute(known).scalars():
+                    del rows[delivery_id]
+        if not rows:
+            return 0
         with writing(self._engine) as connection:
             insert = insert_into(connection, webhook_deliveries)
-            for row in rows:
-                new += connection.execute(insert.on_conflict_do_nothing(index_elements=["delivery_id"]), row).rowcount
-            table = webhook_deliveries.c
-            connection.execute(
-                sa.delete(webhook_deliveries).where(table.due_at.is_(None), table.created_at < now - KEPT)
-            )
-        return new
+            new = insert.on_conflict_do_nothing(index_elements=["delivery_id"])  # of another process, meanwhile
+            count = sum(connection.execute(new, row).rowcount for row in rows.values())
+            connection.execute(sa.delete(webhook_deliveries).where(_DELIVERIES.created_at < now - KEPT))
+        return count
 
     def due(self, urls: Iterable[str], now: dt.datetime, limit: int) -> list[Delivery]:
         """Give what is due to be told to addresses that are still in the settings, longest due first."""
-        table = webhook_deliveries.c
         query = (
-            sa.select(table.number, table.delivery_id, table.url, table.body, table.attempts)
-            .where(table.due_at <= now, table.url.in_([storable(url) for url in urls]))
-            .order_by(table.due_at, table.number)
+            sa.select(
+                _DELIVERIES.number, _DELIVERIES.delivery_id, _DELIVERIES.url, _DELIVERIES.body, _DELIVERIES.attempts
+            )
+            .where(_DELIVERIES.due_at <= now, _DELIVERIES.url.in_([storable(url) for url in urls]))
+            .order_by(_DELIVERIES.due_at, _DELIVERIES.number)
             .limit(limit)
         )
         with reading(self._engine) as connection:
@@ -99,11 +103,10 @@ class SqlWebhooks:
         self._change(delivery, claimed=True, last_error=why)
 
     def _change(self, delivery: Delivery, *, claimed: bool = False, **values: object) -> bool:
-        table = webhook_deliveries.c
-        unchanged = (table.number == delivery.number) & (table.attempts == delivery.attempts + claimed)
+        unchanged = (_DELIVERIES.number == delivery.number) & (_DELIVERIES.attempts == delivery.attempts + claimed)
         with writing(self._engine) as connection:
             changed = connection.execute(
-                sa.update(webhook_deliveries).where(unchanged, table.delivered_at.is_(None)).values(values)
+                sa.update(webhook_deliveries).where(unchanged, _DELIVERIES.delivered_at.is_(None)).values(values)
             )
         return bool(changed.rowcount)
 

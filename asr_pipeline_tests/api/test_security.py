@@ -13,6 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
 from asr_pipeline.api import credentials
 from asr_pipeline.api.app import create_app
@@ -29,6 +31,7 @@ from asr_pipeline_tests.api.serving import served, told_error, wait_until
 pytestmark = [pytest.mark.e2e, pytest.mark.engine]
 
 READ = "/recordings/"
+CODES = (b"unauthorized", b"forbidden")
 ED25519 = ed25519.Ed25519PrivateKey.generate()
 ISSUER, AUDIENCE = "https://login.example.org", "asr"
 
@@ -87,6 +90,21 @@ def test_without_a_key_all_is_shut_known_or_not(
     # A host that would end the path early for who took the URL apart.
     told_error(client.get(READ, headers={"Host": "a/health/live?"}), 401, "unauthorized")
     assert client.get("/health/live").status_code == 200
+
+
+def test_a_websocket_is_shut_too(keyed: tuple[httpx.Client, dict[Scope, str], Gateway]) -> None:
+    client, keys, _ = keyed
+    url = f"ws://127.0.0.1:{client.base_url.port}/no/such"
+    told = {}
+    for name, headers in (("none", {}), *((scope, bearer(key)) for scope, key in keys.items())):
+        with pytest.raises(InvalidStatus) as refused, connect(url, additional_headers=headers, proxy=None):
+            pass
+        told[name] = next((code for code in CODES if code in (refused.value.response.body or b"")), None)
+    assert told == {"none": CODES[0], "read": CODES[1], "write": None, "admin": None}  # there is no such route
+    foreign = {**bearer(keys[Scope.WRITE]), "Origin": "https://evil.example"}
+    with pytest.raises(InvalidStatus) as refused, connect(url, additional_headers=foreign, proxy=None):
+        pass
+    assert b"cross_site" in (refused.value.response.body or b"")
 
 
 def test_a_revoked_key_is_refused_within_seconds_and_the_gateway_stays_shut(

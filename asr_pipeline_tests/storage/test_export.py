@@ -65,10 +65,10 @@ def filled(database: sa.Engine) -> sa.Engine:
     notes.ask(notes.create(NoteDraft("a title", "Hello.", "en")).note_id, "fa")
     old = results(good.recording_id).transcript.utterances[0].text
     assert correct(database, good.recording_id, CorrectedText("en", 0, old, "another text", "me"))
-    SqlApiKeys(database).create("a key", Scope.READ)
     now = dt.datetime.now(dt.UTC)
-    SqlAuditLog(database, 1).note(AuditEntry(now, "me", "POST /upload/", "good", "127.0.0.1", "r1", "202"))
-    assert SqlWebhooks(database).note_changes(["https://example.org"], now - dt.timedelta(days=1), now)
+    SqlApiKeys(database).create(ODD_NAME, Scope.READ)
+    SqlAuditLog(database, 1).note(AuditEntry(now, "local", "POST /upload/", ODD_NAME, None, None, "202"))
+    SqlWebhooks(database).note_changes(["https://a.example/"], now - dt.timedelta(hours=1), now)
     SqlIdempotency(database).keep("me", "key", Answer("a" * 64, 202, "{}"))
     SqlTranslationMemory(database).remember({"Hello.": "سلام."}, "en", "fa", EngineVersion("argos", "en_fa", "1.5"))
     return database

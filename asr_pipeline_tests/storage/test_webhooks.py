@@ -68,10 +68,13 @@ def test_an_attempt_is_one_process_s_and_comes_back_where_that_dies(house: House
     outbox.note_delivered(again, now)
     assert outbox.due(URLS, now + dt.timedelta(days=2), 10) == []
     assert outbox.note_changes(URLS[:1], begin, now) == 0
-    later = now + KEPT + dt.timedelta(days=1)
-    outbox.note_changes(URLS[:1], later, later)
+    another = house.register("b.wav")
+    for stage in Stage:
+        house.commit(another, stage)
+    outbox.note_changes(URLS[:1], dt.datetime.now(dt.UTC) - dt.timedelta(minutes=1), now + KEPT + dt.timedelta(days=1))
     with database.connect() as connection:
-        assert connection.exec_driver_sql("SELECT count(*) FROM webhook_deliveries").scalar() == 0
+        kept = connection.exec_driver_sql("SELECT recording_id FROM webhook_deliveries").scalars().all()
+    assert kept == [another]
 
 
 def test_what_nobody_takes_is_given_up_with_why(house: House, database: sa.Engine) -> None:
