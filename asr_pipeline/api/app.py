@@ -3,9 +3,10 @@
 from fastapi import FastAPI
 
 from asr_pipeline import __version__
-from asr_pipeline.api import health, media, notes, recordings, stats, translation, upload
+from asr_pipeline.api import health, media, metrics, notes, recordings, stats, translation, upload
 from asr_pipeline.api.errors import RESPONSES, handle_errors
 from asr_pipeline.api.gateway import Gateway
+from asr_pipeline.api.measuring import Measuring
 from asr_pipeline.api.request_ids import RequestIds
 
 ROUTERS = (
@@ -16,6 +17,7 @@ ROUTERS = (
     notes.router,
     stats.router,
     health.router,
+    metrics.router,
 )
 
 
@@ -32,6 +34,7 @@ def create_app(gateway: Gateway) -> FastAPI:
     app.state.gateway = gateway
     handle_errors(app)
     app.add_middleware(RequestIds)
+    app.add_middleware(Measuring, measures=gateway.measures)  # the last is the outermost: it counts refusals too
     for router in ROUTERS:
         app.include_router(router)
     return app
