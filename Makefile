@@ -32,6 +32,7 @@ bench: .venv/dev  ## measure, and write the tables of docs/
 	.venv/bin/python benchmarks/breakdown.py --write
 	.venv/bin/python benchmarks/peers.py --write
 	.venv/bin/python benchmarks/latency.py --write
+	.venv/bin/python benchmarks/gateway.py --write
 
 lock: .venv/uv  ## resolve the lock files anew: hashes, no addresses, no torch
 	$(UV) pip compile pyproject.toml $(LOCK) --group build -o requirements.lock

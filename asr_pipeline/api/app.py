@@ -9,6 +9,7 @@ from asr_pipeline.api import (
     health,
     listen,
     media,
+    metrics,
     notes,
     page,
     recordings,
@@ -21,6 +22,7 @@ from asr_pipeline.api.errors import RESPONSES, handle_errors
 from asr_pipeline.api.gateway import Gateway
 from asr_pipeline.api.guarding import guard
 from asr_pipeline.api.listen import LiveSessions
+from asr_pipeline.api.measuring import Measuring
 from asr_pipeline.api.watching import Watching
 
 ROUTERS = (
@@ -36,6 +38,7 @@ ROUTERS = (
     search.router,
     health.router,
     page.router,
+    metrics.router,
 )
 
 
@@ -54,6 +57,7 @@ def create_app(gateway: Gateway) -> FastAPI:
     app.state.live_sessions = LiveSessions(gateway.settings.live_sessions_max)
     handle_errors(app)
     guard(app, gateway)
+    app.add_middleware(Measuring, measures=gateway.measures)  # the last is the outermost: it counts refusals too
     for router in ROUTERS:
         app.include_router(router)
     return app

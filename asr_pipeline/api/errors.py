@@ -7,7 +7,7 @@ that it is, not where: paths and addresses of this machine stand in the log alon
 import json
 import logging
 import re
-from http import HTTPStatus
+from http import HTTPMethod, HTTPStatus
 from typing import Any, ClassVar
 
 from fastapi import FastAPI, Request
@@ -15,6 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 
 from asr_pipeline.api.request_ids import HEADER, request_id_of
 from asr_pipeline.domain.errors import (
@@ -160,12 +161,22 @@ def _http_error(request: Request, error: Exception) -> Response:
         "found": error.detail,
         "remedy": "See /openapi.json.",
     }
-    return error_response(request, status, told, dict(error.headers or {}))
+    headers = dict(error.headers or {})
+    if status is HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(_allowed(request))
+    return error_response(request, status, told, headers)
 
 
 def _fault(request: Request, error: Exception) -> Response:
     logger.error("Request %s met a fault", request_id_of(request.scope), exc_info=error)
     return error_response(request, HTTPStatus.INTERNAL_SERVER_ERROR, _hidden("internal_error"), {})
+
+
+def _allowed(request: Request) -> list[str]:
+    """Give all methods that an address takes: Starlette names those of the first route alone."""
+    scopes = {method.value: {**request.scope, "method": method.value} for method in HTTPMethod}
+    routes = request.app.routes
+    return [name for name, scope in scopes.items() if any(route.matches(scope)[0] is Match.FULL for route in routes)]
 
 
 def _told(error: PipelineError) -> dict[str, Any]:

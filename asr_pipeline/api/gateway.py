@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import dagster as dg
 
+from asr_pipeline.api.measures import CountedMemory, Measures
 from asr_pipeline.api.resuming import resuming
 from asr_pipeline.defs.backlog import unfinished
 from asr_pipeline.defs.daemon import daemon_is_alive
@@ -30,6 +31,7 @@ class Gateway:
     lane: Lane
     idempotency: SqlIdempotency
     probe: IsolatedProbe
+    measures: Measures
 
     def start(self, row: RecordingRow, request_id: str) -> None:
         """Have a recording run: in the lane if it is small, or if nobody else would; by the inbox's sensor otherwise.
@@ -57,13 +59,16 @@ class Gateway:
 @contextmanager
 def open_gateway(settings: Settings) -> Iterator[Gateway]:
     """Load the models, and close everything at the end, once the lane's run is done. Raises SetupError."""
+    measures = Measures()
     with (
-        open_pipeline(settings) as pipeline,
-        open_instance(pipeline.layout.dagster_home, capture_output=False) as instance,
+        open_pipeline(settings) as opened,
+        open_instance(opened.layout.dagster_home, capture_output=False) as instance,
     ):
+        memory = CountedMemory(opened.tools.memory, measures)
+        pipeline = replace(opened, tools=replace(opened.tools, memory=memory))
         pipeline.preload()
         close_dead_runs(instance, pipeline.store)
-        with Lane(pipeline, instance) as lane, closing(IsolatedProbe(pipeline.tools.decoder)) as probe:
+        with Lane(pipeline, instance, measures) as lane, closing(IsolatedProbe(pipeline.tools.decoder)) as probe:
             probe.warm()
             with resuming(pipeline, instance, lane):
-                yield Gateway(settings, pipeline, instance, lane, SqlIdempotency(pipeline.database), probe)
+                yield Gateway(settings, pipeline, instance, lane, SqlIdempotency(pipeline.database), probe, measures)

@@ -3,6 +3,7 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import Protocol
 
 from asr_pipeline.domain.note import Note
 from asr_pipeline.storage.notes import SqlNotes
@@ -10,12 +11,23 @@ from asr_pipeline.storage.notes import SqlNotes
 KEPT_BYTES = 16 << 20
 
 
+class Told(Protocol):
+    """Hears of a read, and whether the body was kept."""
+
+    def __call__(self, *, was_kept: bool) -> None:
+        """Hear of it."""
+        ...
+
+
 class NoteReads:
     """Bodies of answers, those read last. May be shared by threads; other processes may change what is read."""
 
-    def __init__(self, notes: SqlNotes, render: Callable[[Note], bytes], *, kept_bytes: int = KEPT_BYTES) -> None:
+    def __init__(
+        self, notes: SqlNotes, render: Callable[[Note], bytes], told: Told, *, kept_bytes: int = KEPT_BYTES
+    ) -> None:
         self._notes = notes
         self._render = render
+        self._told = told
         self._kept_bytes = kept_bytes
         self._bytes = 0
         self._bodies: OrderedDict[str, tuple[int, bytes]] = OrderedDict()
@@ -28,7 +40,11 @@ class NoteReads:
             kept = self._bodies.get(note_id)
             if kept is not None and kept[0] == revision:
                 self._bodies.move_to_end(note_id)
-                return kept
+            else:
+                kept = None
+        self._told(was_kept=kept is not None)
+        if kept is not None:
+            return kept
         note = self._notes.get(note_id)
         fresh = note.revision, self._render(note)
         with self._lock:

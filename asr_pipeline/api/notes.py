@@ -138,9 +138,13 @@ async def _reads(request: Request, gateway: TheGateway) -> NoteReads:
     """Give the app's kept notes."""
     state = request.app.state
     if not hasattr(state, "note_reads"):
-        state.note_reads = NoteReads(gateway.pipeline.notes, lambda note: NoteOut.of(note).model_dump_json().encode())
+        state.note_reads = NoteReads(gateway.pipeline.notes, _body, gateway.measures.note_read)
     reads: NoteReads = state.note_reads
     return reads
+
+
+def _body(note: Note) -> bytes:
+    return NoteOut.of(note).model_dump_json().encode()
 
 
 @router.post("/", status_code=HTTPStatus.CREATED)

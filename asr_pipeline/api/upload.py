@@ -87,6 +87,7 @@ async def upload(
             return Response(status_code=HTTPStatus.BAD_REQUEST)  # nobody hears it
         whole = _Upload(incoming, name, request_id_of(request.scope))
         answer = await run_in_threadpool(_answer, gateway, whole, caller, idempotency_key)
+        gateway.measures.uploaded(answer.status, incoming.size_bytes)
     request.state.target = json.loads(answer.answer)["file_id"]  # for the audit log
     return Response(answer.answer, answer.status, media_type="application/json")
 

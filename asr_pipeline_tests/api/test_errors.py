@@ -83,3 +83,16 @@ def test_a_request_may_bring_its_name(gateway: Gateway, client: httpx.Client) ->
 def test_what_is_not_there_has_the_same_form(client: httpx.Client) -> None:
     told_error(client.get("/nothing"), 404, "not_found")
     told_error(client.put("/upload/"), 405, "method_not_allowed")
+
+
+def test_an_address_names_all_that_it_takes(client: httpx.Client) -> None:
+    for path, methods in (
+        ("/upload/", {"POST"}),
+        ("/recordings/some", {"GET", "DELETE"}),
+        ("/recordings/some/audio", {"GET", "HEAD"}),
+        ("/api/v1/notes/", {"GET", "POST"}),
+        ("/api/v1/notes/0123456789abcdef/", {"GET", "PATCH", "DELETE"}),
+    ):
+        answer = client.put(path)
+        told_error(answer, 405, "method_not_allowed")
+        assert set(answer.headers["allow"].split(", ")) == methods

@@ -21,11 +21,22 @@ class Rendering:
         return note.draft.title.encode()
 
 
+class Telling:
+    """Hears which reads were answered from what is kept."""
+
+    def __init__(self) -> None:
+        self.told: list[bool] = []
+
+    def __call__(self, *, was_kept: bool) -> None:
+        self.told.append(was_kept)
+
+
 def test_a_note_is_rendered_once_a_revision(database: sa.Engine) -> None:
-    notes, render = SqlNotes(database), Rendering()
-    reads = NoteReads(notes, render)
+    notes, render, telling = SqlNotes(database), Rendering(), Telling()
+    reads = NoteReads(notes, render, telling)
     note_id = notes.create(NoteDraft("a", "text")).note_id
     assert [reads.read(note_id) for _ in range(3)] == [(1, b"a")] * 3
+    assert telling.told == [False, True, True]
     assert render.count == 1
     notes.edit(note_id, {"title": "b"})
     assert [reads.read(note_id) for _ in range(3)] == [(2, b"b")] * 3
@@ -39,7 +50,7 @@ def test_a_note_is_rendered_once_a_revision(database: sa.Engine) -> None:
 
 def test_what_was_not_read_for_longest_goes_first(database: sa.Engine) -> None:
     notes, render = SqlNotes(database), Rendering()
-    reads = NoteReads(notes, render, kept_bytes=20)
+    reads = NoteReads(notes, render, Telling(), kept_bytes=20)
     first, second, third = (notes.create(NoteDraft(letter * 8, "text")).note_id for letter in "abc")
     for note_id in (first, second, first, third):
         reads.read(note_id)
