@@ -95,7 +95,7 @@ def test_uploads_and_stages_are_counted(client: httpx.Client, done_id: str, samp
         assert value(after, "asr_pipeline_stage_seconds_count", stage=stage.value) >= 1
         assert value(after, "asr_pipeline_stage_audio_seconds_total", stage=stage.value) > 1
         assert value(after, "asr_pipeline_stage_real_time_factor_count", stage=stage.value) >= 1
-    assert value(after, "asr_pipeline_stage_seconds_sum", stage=Stage.TRANSCRIPTS.value) > 0
+        assert value(after, "asr_pipeline_stage_seconds_sum", stage=stage.value) > 0
     assert value(after, "asr_pipeline_translation_memory_lookups_total", result="miss") >= 1
 
 
