@@ -17,12 +17,14 @@ from sqlalchemy.engine import Engine
 from asr_pipeline.api.dependencies import TheGateway
 from asr_pipeline.api.measures import PREFIX
 from asr_pipeline.domain.errors import PipelineError
+from asr_pipeline.domain.note import TranslationStatus
 from asr_pipeline.storage.backlog_figures import BacklogFigures, backlog_figures
 
 logger = logging.getLogger(__name__)
 router = APIRouter(tags=["health"])
 
 KEPT_S = 5.0  # so long the database's figures stand: several that scrape cost one look
+_WAITING = frozenset({TranslationStatus.PENDING, TranslationStatus.RUNNING})
 
 
 class StoredFigures(Collector):
@@ -105,7 +107,8 @@ def _families(found: BacklogFigures, now: dt.datetime) -> Iterator[Metric]:
     )
     for status, waiting in found.notes.items():
         notes.add_metric([status.value], waiting.count)
-        notes_age.add_metric([status.value], _age_s(waiting.since, now))
+        if status in _WAITING:
+            notes_age.add_metric([status.value], _age_s(waiting.since, now))
     yield from (states, length, age, failed, notes, notes_age)
 
 

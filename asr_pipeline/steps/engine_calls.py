@@ -75,16 +75,17 @@ class EngineCalls:
             logger.warning("%s: no memory for %s; once more in isolation", call.subject, call.name)
         return await self.run_alone(call, work, *arguments)
 
-    async def run_together(self, subject: str, audio_s: float, work: Callable[..., T], *arguments: object) -> T:
-        """Make a call for several recordings. Raises EngineStuck where that does not work: try each alone then."""
+    async def run_together(
+        self, subject: str, audio_s: float, work: Callable[..., T], *arguments: object
+    ) -> tuple[T, float]:
+        """Make a call for several recordings, as `run`. Raises EngineStuck where it fails: try each alone then."""
         limit_s = self._limits.of(audio_s)
         try:
-            result, _ = await self._in_thread(limit_s, partial(_timed, work, arguments))
+            return await self._in_thread(limit_s, partial(_timed, work, arguments))
         except _Overdue:
             raise _stuck(subject, limit_s) from None
         except MemoryError as error:
             raise _stuck(subject, limit_s, "no memory for it") from error
-        return result
 
     async def run_alone(self, call: EngineCall, work: Callable[..., T], *arguments: object) -> tuple[T, float]:
         """Make a call in the child process, `attempts` times where that dies of it."""

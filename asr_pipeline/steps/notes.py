@@ -183,7 +183,7 @@ class _Pair:
         async def translate_now(unknown: Sequence[str], glossary: Glossary | None) -> list[str]:
             into = partial(self._tools.translator.translate, source=self._source, target=target, glossary=glossary)
             spoken_s = SPOKEN_WORD_S * sum(len(sentence.split()) for sentence in unknown)
-            return await self._engines.run_together(f"translation into {target}", spoken_s, into, unknown)
+            return (await self._engines.run_together(f"translation into {target}", spoken_s, into, unknown))[0]
 
         return await translate_unknown(
             some,

@@ -51,6 +51,7 @@ class Stages:
         self._engines = EngineCalls(executor, rules.time_limits, attempts=rules.attempts)
         self._versions: dict[str, EngineVersion] = {}
         self._glossaries: dict[str, Glossary] = {}
+        self._uncharged_s: dict[tuple[str, str], float] = {}  # engine time by language and sentence
         self.batcher = SentenceBatcher(self._translate_batch, batch_sentences=rules.batch_sentences)
 
     def find_translators(self) -> None:
@@ -109,6 +110,7 @@ class Stages:
             case Stage.TRANSLATIONS:
                 results.translations = await self._translations(work)
                 transcript = _made(results.transcript, Stage.TRANSCRIPTS, recording)
+                results.seconds[stage] = self._charged_s(transcript)
                 results.missing_terms = missing_terms(self._glossaries, transcript, results.translations)
                 await self._commit(partial(tools.store.save_translations, results.translations, run))
                 _, translated = texts_in(await self._corrections(recording_id))
@@ -226,9 +228,13 @@ class Stages:
             into = partial(self._tools.translator.translate, source=SOURCE_LANGUAGE, target=language, glossary=glossary)
             spoken_s = SPOKEN_WORD_S * sum(len(sentence.split()) for sentence in unknown)
             if work is None:
-                return await self._engines.run_together(f"translation into {language}", spoken_s, into, unknown)
-            call = EngineCall(Stage.TRANSLATIONS.value, work.results.recording.name, spoken_s, work.claim)
-            return (await self._engines.run_alone(call, into, unknown))[0]
+                made = self._engines.run_together(f"translation into {language}", spoken_s, into, unknown)
+            else:
+                call = EngineCall(Stage.TRANSLATIONS.value, work.results.recording.name, spoken_s, work.claim)
+                made = self._engines.run_alone(call, into, unknown)
+            texts, seconds = await made
+            self._uncharged_s |= {(language, sentence): seconds / len(unknown) for sentence in unknown}
+            return texts
 
         return await translate_unknown(
             sentences,
@@ -238,6 +244,11 @@ class Stages:
             version=self._versions[language],
             glossary=self._glossaries[language],
         )
+
+    def _charged_s(self, transcript: Transcript) -> float:
+        """Give the engine time of a transcript's sentences, once: of several recordings' the first has it."""
+        sentences = {utterance.sentence for utterance in transcript.utterances}
+        return sum(self._uncharged_s.pop((into, one), 0.0) for into in self._versions for one in sentences)
 
     async def _engine(
         self, work: Work, audio_s: float, do: Callable[..., T], *arguments: object, name: str | None = None

@@ -161,7 +161,7 @@ def test_a_full_disk_is_told_and_leaves_nothing(client: httpx.Client, gateway: G
 
 def test_a_key_of_ones_own_gives_the_same_answer_again(client: httpx.Client, samples: Path) -> None:
     key = {"Idempotency-Key": "my key/1".replace(" ", "-")}
-    content = (samples / "phrases-4.wav").read_bytes() + b"of this test alone"
+    content = (samples / "phrases-4.wav").read_bytes() + b"by key"  # bytes of its own: the gateway is all tests'
     first = upload(client, content, **key)
     translated(client, first.json()["file_id"])
     again = upload(client, content, **key)

@@ -158,6 +158,22 @@ def test_sentences_of_many_recordings_are_translated_together() -> None:
     assert len(house.translator.batches) < 10
 
 
+def test_each_recording_has_its_share_of_the_time_that_a_batch_took() -> None:
+    house = House()
+    house.run(["r0", "r1"])
+    house.run(["r0"])  # remembered by now
+    of_each = [
+        (results.recording.recording_id, results.seconds[Stage.TRANSLATIONS])
+        for (_, stage), results in zip(house.listener.done, house.listener.results, strict=True)
+        if stage is Stage.TRANSLATIONS
+    ]
+    assert len(house.translator.batches) < 3
+    assert [recording_id for recording_id, _ in of_each] == ["r0", "r1", "r0"]
+    first, second, again = (seconds for _, seconds in of_each)
+    assert min(first, second) > 0
+    assert again == 0
+
+
 def test_what_was_translated_before_is_remembered() -> None:
     house = House()
     house.run(["r0"])
