@@ -89,7 +89,7 @@ class EventStream(Response):
     "/events",
     response_class=Response,
     responses={
-        HTTPStatus.OK: {"content": {MEDIA_TYPE: {"schema": {"type": "string"}}}},
+        HTTPStatus.OK: {"content": {MEDIA_TYPE: {}}},
         HTTPStatus.NO_CONTENT: {"description": "All was told before: don't come again"},
     },
 )

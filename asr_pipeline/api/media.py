@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.responses import FileResponse
 
 from asr_pipeline.api.dependencies import TheGateway, TheRecording
@@ -34,7 +34,7 @@ class WaveformOut(BaseModel):
     """What to draw: (lowest, highest) sample, as fractions of full scale, of equal parts of the recording."""
 
     duration_s: float
-    points: tuple[tuple[float, float], ...]
+    points: list[Annotated[list[float], Field(min_length=2, max_length=2)]]
 
 
 class RangeWrong(RequestRefused):
@@ -94,7 +94,7 @@ def waveform(gateway: TheGateway, recording: TheRecording) -> WaveformOut:
     info = gateway.pipeline.store.audio(recording_id)
     if info is None:
         raise _not_there(recording_id, "its waveform")
-    return WaveformOut(duration_s=info.duration_s, points=info.waveform)
+    return WaveformOut(duration_s=info.duration_s, points=[list(pair) for pair in info.waveform])
 
 
 @router.get(

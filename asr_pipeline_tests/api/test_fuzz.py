@@ -119,6 +119,9 @@ def test_any_bytes_in_an_address(wire: Wire, path: bytes, text: bytes, method: b
     assert 200 <= status < 500
 
 
+BEGUN = b"GET / HTTP/1.1\r\nHost: localhost\r\n"
+
+
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize(
     "text",
