@@ -11,7 +11,8 @@ from pathlib import Path
 
 from asr_pipeline.cli.console import errors
 
-SHORTEST_LIFE_S = 20.0  # what ends sooner can't start: it is not started again
+SHORTEST_LIFE_S = 20.0
+SHORT_LIVES_MAX = 3  # so often in a row what ends sooner can't start: it is not started again
 STOP_MAX_S = 15.0
 LOOK_EVERY_S = 2.0
 MEANWHILE_EVERY_S = 8.0
@@ -46,6 +47,7 @@ def keep_running(
     # A shell's `&` has SIGINT ignored, and children inherit that.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
+    short_lives = 0
     while True:
         started_s = time.monotonic()
         with subprocess.Popen(  # noqa: S603 - our own interpreter, no shell
@@ -64,7 +66,8 @@ def keep_running(
                 _end_group(child.pid, signal.SIGTERM if stopping else signal.SIGKILL)
         if stopping:
             return max(0, code)
-        if time.monotonic() - started_s < SHORTEST_LIFE_S:
+        short_lives = short_lives + 1 if time.monotonic() - started_s < SHORTEST_LIFE_S else 0
+        if short_lives == SHORT_LIVES_MAX:
             return code or 1
         errors.print("Dagster ended unexpectedly, and is started again.")
 

@@ -14,10 +14,9 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from asr_pipeline.definitions import defs
 from asr_pipeline.defs.backlog import unfinished
 from asr_pipeline.defs.instance import open_instance
-from asr_pipeline.defs.schedules import SCHEDULES
-from asr_pipeline.defs.sensors import SENSORS
 from asr_pipeline.domain.recording import RecordingState
 from asr_pipeline.settings import load_settings
 from asr_pipeline.wiring.storage import open_storage
@@ -70,7 +69,7 @@ def has_ticked(instance: dg.DagsterInstance) -> bool:
     """Tell whether the daemon knows all sensors and schedules, and the inbox has been looked at."""
     states = instance.all_instigator_state()
     looked = any("last_tick_success_timestamp" in moments_s(state.instigator_data) for state in states)
-    return looked and len(states) == len(SENSORS) + len(SCHEDULES)
+    return looked and len(states) == len(list(defs.sensors or [])) + len(list(defs.schedules or []))
 
 
 def test_the_inbox_is_taken_and_what_was_done_stays_so(tmp_path: Path, samples: Path) -> None:
