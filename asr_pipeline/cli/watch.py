@@ -2,7 +2,9 @@
 
 import itertools
 import json
+import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -49,6 +51,9 @@ def watch(
     from asr_pipeline.lane import Lane  # noqa: PLC0415
     from asr_pipeline.wiring.pipeline import open_pipeline  # noqa: PLC0415
 
+    asked_to_end = threading.Event()
+    # After the imports: Dagster's makes SIGTERM do what SIGINT does, which a shell's `&` has ignored.
+    signal.signal(signal.SIGTERM, lambda *_: asked_to_end.set())
     with (
         open_pipeline(load_settings()) as pipeline,
         open_instance(pipeline.layout.dagster_home, capture_output=False) as instance,
@@ -58,7 +63,8 @@ def watch(
         errors.print(
             f"Watching {pipeline.inbox.folder} (Ctrl-C ends it)", highlight=False, soft_wrap=True, markup=False
         )
-        for ids in itertools.chain([_left_undone(pipeline, instance)], _arrivals(pipeline, everything=everything)):
+        arrivals = _arrivals(pipeline, asked_to_end, everything=everything)
+        for ids in itertools.chain([_left_undone(pipeline, instance)], arrivals):
             if ids:
                 began_s = time.perf_counter()
                 lane.run(ids)
@@ -77,8 +83,8 @@ def _left_undone(pipeline: "Pipeline", instance: "dg.DagsterInstance") -> list[s
     return waiting(pipeline.store, instance, 200, [Way.INBOX])
 
 
-def _arrivals(pipeline: "Pipeline", *, everything: bool) -> Iterator[Sequence[str]]:
-    """Take complete files for good; give the recordings of each look."""
+def _arrivals(pipeline: "Pipeline", asked_to_end: threading.Event, *, everything: bool) -> Iterator[Sequence[str]]:
+    """Take complete files until asked to end; give the recordings of each look."""
     from asr_pipeline.storage.inbox import only_one  # noqa: PLC0415
     from asr_pipeline.wiring.taking import take_files  # noqa: PLC0415
 
@@ -86,7 +92,7 @@ def _arrivals(pipeline: "Pipeline", *, everything: bool) -> Iterator[Sequence[st
     is_complete = partial(_is_complete, most_bytes=most_bytes)
     cursor: str | None = None
     pause_s, told = LOOK_EVERY_S, ""
-    while True:
+    while not asked_to_end.wait(pause_s):
         try:
             with only_one(pipeline.inbox.lock_file) as alone:
                 taking = take_files(pipeline, cursor, is_complete) if alone else None
@@ -100,7 +106,6 @@ def _arrivals(pipeline: "Pipeline", *, everything: bool) -> Iterator[Sequence[st
                 told = str(error)
                 errors.print(f"[bold red]Waiting:[/] {escape(told)}", soft_wrap=True)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
-        time.sleep(pause_s)
 
 
 def _is_complete(file: FoundFile, unchanged_s: float, *, most_bytes: int | None) -> bool:

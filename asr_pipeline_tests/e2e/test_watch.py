@@ -73,6 +73,22 @@ def test_what_is_dropped_is_done_and_what_is_bad_is_named(tmp_path: Path, sample
         assert sorted(run.status.value for run in instance.get_runs()) == ["FAILURE", "SUCCESS"]
 
 
+def test_asked_to_end_it_ends_after_the_run_at_work(tmp_path: Path, samples: Path) -> None:
+    """Also where SIGINT is ignored, as a shell's `&` has it."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with watching(tmp_path) as process:
+            signal.signal(signal.SIGINT, before)
+            drop(tmp_path, samples / "phrases-1.wav", "one.wav")
+            while not list(Layout(tmp_path).archive.glob("*")):
+                time.sleep(0.01)
+            process.send_signal(signal.SIGTERM)
+            assert [one["state"] for one in told(process, 1)] == ["done"]
+            assert process.wait(60) == 0
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_a_large_file_is_left_to_the_sensor(tmp_path: Path, samples: Path) -> None:
     inbox = Layout(tmp_path).inbox
     inbox.mkdir(parents=True)
