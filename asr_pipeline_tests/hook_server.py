@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.message import Message
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+
+from asr_pipeline_tests.http_server import QuietHandler, listening
 
 
 @dataclass(frozen=True)
@@ -32,23 +32,13 @@ def hook_server() -> Iterator[HookServer]:
     """Serve until the end of the block."""
     hooks = HookServer()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
+    class Handler(QuietHandler):
+        def do_POST(self) -> None:  # noqa: N802 - http.server's name
             body = self.rfile.read(int(self.headers["Content-Length"]))
             hooks.taken.append(Taken(self.path, self.headers, body))
             self.send_response(hooks.statuses.popleft() if hooks.statuses else 204)
             self.send_header("Location", hooks.url)
             self.end_headers()
 
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        hooks.url = f"http://127.0.0.1:{server.server_port}"
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield hooks
-        finally:
-            server.shutdown()
-            thread.join()
+    with listening(Handler) as hooks.url:
+        yield hooks

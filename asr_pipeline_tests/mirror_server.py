@@ -6,8 +6,9 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from http.server import BaseHTTPRequestHandler
+
+from asr_pipeline_tests.http_server import QuietHandler, listening
 
 
 @dataclass
@@ -36,22 +37,12 @@ def serve() -> Iterator[MirrorServer]:
     """Serve until the end of the block."""
     mirror = MirrorServer()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
+    class Handler(QuietHandler):
+        def do_GET(self) -> None:  # noqa: N802 - http.server's name
             _answer(self, mirror)
 
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        mirror.url = f"http://127.0.0.1:{server.server_port}"
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield mirror
-        finally:
-            server.shutdown()
-            thread.join()
+    with listening(Handler) as mirror.url:
+        yield mirror
 
 
 def _answer(handler: BaseHTTPRequestHandler, mirror: MirrorServer) -> None:

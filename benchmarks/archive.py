@@ -4,11 +4,14 @@ import csv
 import json
 import os
 import platform
+import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import cycle
@@ -95,11 +98,10 @@ def varied(folder: Path, count: int, duration_s: float) -> Path:
 
 def run(command: list[str], *, data_dir: Path, **settings: str) -> Run:
     """Run this program's command line in a process of its own, and measure that process."""
-    environment = os.environ | {"ASR_PIPELINE_DATA_DIR": str(data_dir)}
-    environment |= {f"ASR_PIPELINE_{name.upper()}": value for name, value in settings.items()}
     started = time.perf_counter()
     with tempfile.TemporaryFile("w+") as output:
-        process = subprocess.Popen([sys.executable, "-m", "asr_pipeline", *command], env=environment, stdout=output)
+        whole = [sys.executable, "-m", "asr_pipeline", *command]
+        process = subprocess.Popen(whole, env=_environment(data_dir, settings), stdout=output)
         _, status, used = os.wait4(process.pid, 0)
         wall_s = time.perf_counter() - started
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -108,6 +110,34 @@ def run(command: list[str], *, data_dir: Path, **settings: str) -> Run:
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, command, printed)
     return Run(wall_s, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, printed)
+
+
+@contextmanager
+def running(data_dir: Path, *command: str, **settings: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run a command of this program until the end of the block, and end it as Ctrl-C does."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "asr_pipeline", *command],
+        env=_environment(data_dir, settings),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGINT)
+
+
+def free_port() -> int:
+    """Give a port of this machine that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def _environment(data_dir: Path, settings: Mapping[str, str]) -> dict[str, str]:
+    named = {f"ASR_PIPELINE_{name.upper()}": value for name, value in settings.items()}
+    return os.environ | {"ASR_PIPELINE_DATA_DIR": str(data_dir)} | named
 
 
 def results(finished: Run) -> list[dict[str, Any]]:

@@ -11,9 +11,6 @@ import argparse
 import datetime as dt
 import http.client
 import json
-import os
-import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -29,7 +26,7 @@ from typing import Any
 
 import httpx
 import psutil
-from archive import REPOSITORY, machine, varied, write_section
+from archive import REPOSITORY, free_port, machine, running, varied, write_section
 from latency import engines_s
 
 CLIENTS = 2  # processes
@@ -43,22 +40,10 @@ IN_WORK = {"queued", "transcribing", "translating"}
 @contextmanager
 def serving(data_dir: Path, **settings: str) -> Iterator[tuple[int, psutil.Process]]:
     """Serve a data folder; give the port and the process once it is ready, and end it as Ctrl-C does."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environment = os.environ | {"ASR_PIPELINE_DATA_DIR": str(data_dir)}
-    environment |= {f"ASR_PIPELINE_{name.upper()}": value for name, value in settings.items()}
-    with subprocess.Popen(
-        [sys.executable, "-m", "asr_pipeline", "serve", "--port", str(port)],
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as process:
-        try:
-            wait_until(lambda: is_ready(port))
-            yield port, psutil.Process(process.pid)
-        finally:
-            process.send_signal(signal.SIGINT)
+    port = free_port()
+    with running(data_dir, "serve", "--port", str(port), **settings) as process:
+        wait_until(lambda: is_ready(port))
+        yield port, psutil.Process(process.pid)
 
 
 def is_ready(port: int) -> bool:

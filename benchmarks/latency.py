@@ -8,22 +8,16 @@ the same memo. A row is done when a reader of the database sees it.
 
 import argparse
 import datetime as dt
-import os
-import signal
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import ctranslate2  # noqa: F401 - loaded before the clock runs
 import soundfile
 import vosk
-from archive import MODEL, REPOSITORY, machine, varied, write_section
+from archive import MODEL, REPOSITORY, free_port, machine, running, varied, write_section
 
 from asr_pipeline.domain.recording import RecordingState
 from asr_pipeline.settings import load_settings
@@ -32,22 +26,6 @@ from asr_pipeline.wiring.storage import Storage, open_storage
 
 sys.path.append(str(Path(__file__).parent / "peers"))
 from limit import recognise
-
-
-@contextmanager
-def running(data_dir: Path, *command: str) -> Iterator[None]:
-    """Run a command of this product, and end it as Ctrl-C does."""
-    environment = os.environ | {"ASR_PIPELINE_DATA_DIR": str(data_dir)}
-    with subprocess.Popen(
-        [sys.executable, "-m", "asr_pipeline", *command],
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as process:
-        try:
-            yield
-        finally:
-            process.send_signal(signal.SIGINT)
 
 
 def arrivals(storage: Storage, memos: list[Path], pause_s: float) -> list[float]:
@@ -91,12 +69,9 @@ def main() -> None:
         memos = sorted(varied(Path(folder) / "memos", asked.memos + asked.by_sensor, 5).iterdir())
         alone_s = engines_s(memos)
         rows.append(f"| the bare engines, warm | {len(memos)} | {alone_s:.2f} s | | |")
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
         ways = [
             ("`asr-pipeline watch`", ("watch",), memos[: asked.memos], 0.3),
-            ("the sensor of `asr-pipeline up`", ("up", "--port", str(port)), memos[asked.memos :], 3.0),
+            ("the sensor of `asr-pipeline up`", ("up", "--port", str(free_port())), memos[asked.memos :], 3.0),
         ]
         for name, command, some, pause_s in ways:
             data = Path(folder) / command[0]

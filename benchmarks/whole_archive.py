@@ -8,13 +8,8 @@ The asset's page is opened in headless Chromium (`chromium` on PATH) until it sh
 import argparse
 import datetime as dt
 import json
-import os
 import re
 import shutil
-import signal
-import socket
-import subprocess
-import sys
 import tempfile
 import time
 import urllib.request
@@ -22,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from archive import REPOSITORY, machine, run, varied, write_section
+from archive import REPOSITORY, free_port, machine, run, running, varied, write_section
 from playwright.sync_api import sync_playwright
 
 PAGES = {
@@ -35,24 +30,14 @@ PAGES = {
 @contextmanager
 def served(data_dir: Path) -> Iterator[str]:
     """Run `asr-pipeline up`, and end it as Ctrl-C does; gives its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with subprocess.Popen(
-        [sys.executable, "-m", "asr_pipeline", "up", "--port", str(port)],
-        env=os.environ | {"ASR_PIPELINE_DATA_DIR": str(data_dir)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as process:
+    port = free_port()
+    with running(data_dir, "up", "--port", str(port)):
         address = f"http://127.0.0.1:{port}"
         while True:
             with suppress(OSError), urllib.request.urlopen(f"{address}/server_info"):  # noqa: S310 - our own address
                 break
             time.sleep(0.5)
-        try:
-            yield address
-        finally:
-            process.send_signal(signal.SIGINT)
+        yield address
 
 
 def pages(address: str, count: int) -> dict[str, list[float]]:

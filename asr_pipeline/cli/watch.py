@@ -75,12 +75,13 @@ def watch(
 
 def _left_undone(pipeline: "Pipeline", instance: "dg.DagsterInstance") -> list[str]:
     """Give what was taken before, by a process that died perhaps, and is not done."""
+    from asr_pipeline.defs.assets import RECORDINGS_PER_RUN  # noqa: PLC0415
     from asr_pipeline.defs.backlog import waiting  # noqa: PLC0415
     from asr_pipeline.defs.dead_runs import close_dead_runs  # noqa: PLC0415
     from asr_pipeline.domain.arrival import Way  # noqa: PLC0415
 
     close_dead_runs(instance, pipeline.store)
-    return waiting(pipeline.store, instance, 200, [Way.INBOX])
+    return waiting(pipeline.store, instance, RECORDINGS_PER_RUN, [Way.INBOX])
 
 
 def _arrivals(pipeline: "Pipeline", asked_to_end: threading.Event, *, everything: bool) -> Iterator[Sequence[str]]:
