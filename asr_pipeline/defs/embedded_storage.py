@@ -84,6 +84,11 @@ class KeptEventLog(SqliteEventLogStorage):
         self._making = threading.Lock()
         self._held = threading.local()
         super().__init__(base_dir, inst_data)
+        # Dagster makes the tables where there is no file: a process that was killed meanwhile has left one without.
+        with self.index_connection():
+            pass
+        self.reindex_events()
+        self.reindex_assets()
 
     def has_table(self, table_name: str) -> bool:
         """Tell whether the index has a table. One that is there stays."""

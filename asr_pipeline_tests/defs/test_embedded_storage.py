@@ -115,3 +115,14 @@ def test_connections_are_few_and_are_closed(tmp_path: Path) -> None:
         assert all(instance.all_logs(run_id) for run_id in run_ids)
         assert 1 < opened() <= KEPT + 2  # and those of runs and schedules
     assert opened() == 0
+
+
+@pytest.mark.fault
+def test_tables_that_a_killed_process_did_not_make_are_made(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    (home / "history" / "runs").mkdir(parents=True)
+    (home / "history" / "runs" / "index.db").touch()  # as SQLite makes it, before its first table
+    with open_instance(home) as instance:
+        assert list(instance.get_dynamic_partitions("recordings")) == []
+        run(instance)
+        assert len(instance.fetch_materializations(dg.AssetKey("thing"), limit=100).records) == 1
