@@ -1,16 +1,18 @@
 """Settings -> engines and stores: the product, put together."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Executor
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, fields, replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 from stamina.instrumentation import LoggingOnRetryHook, set_on_retry_hooks
 
 from asr_pipeline.domain.arrival import Arrival, Outcome, Way
+from asr_pipeline.domain.errors import PermanentFailure, PipelineError, SetupError
 from asr_pipeline.domain.recording import Recording
 from asr_pipeline.domain.redo import Redo
 from asr_pipeline.domain.stage import Stage
@@ -44,6 +46,8 @@ from asr_pipeline.storage.spans import SqlSpanStore
 from asr_pipeline.storage.staleness import stale
 from asr_pipeline.wiring.storage import Storage, build_storage
 
+FILES_STORED_AT_ONCE = 4  # they wait for the disk most of the time
+FILES_REGISTERED_AT_ONCE = 32
 SPANS_IN_FLIGHT_PER_WORKER = 2  # enough to keep a worker busy; few enough that short recordings get their turn
 
 
@@ -62,11 +66,33 @@ class Pipeline(Storage):
 
         Raises UnreadableAudio, LimitExceeded, StorageFull, TransientFailure, StoreUnavailable.
         """
-        recording = store_original(
-            file, self.layout, max_bytes=self.settings.max_size_bytes, known=self.store.find_by_sha256
-        )
-        there = file.stat()
-        arrival = Arrival(
+        (found,) = self.register_all([file], way)
+        if isinstance(found, PipelineError):
+            raise found
+        return found
+
+    def register_all(self, files: Iterable[Path], way: Way = Way.PROCESS) -> Iterator[Recording | PipelineError]:
+        """Give, for each file in its turn, what `register` gives, or the error it raises.
+
+        Several files are stored at a time, and registered in one transaction.
+        Raises what no other file would fare better with: SetupError.
+        """
+        with ThreadPoolExecutor(FILES_STORED_AT_ONCE, "registering") as pool:
+            waiting = iter(files)
+            while batch := list(islice(waiting, FILES_REGISTERED_AT_ONCE)):
+                yield from self._registered_together(list(pool.map(partial(self._stored, way=way), batch)))
+
+    def _stored(self, file: Path, way: Way) -> tuple[Recording, Arrival] | PipelineError:
+        try:
+            recording = store_original(
+                file, self.layout, max_bytes=self.settings.max_size_bytes, known=self.store.find_by_sha256
+            )
+            there = file.stat()
+        except SetupError:
+            raise
+        except PipelineError as error:
+            return error
+        return recording, Arrival(
             path=str(file.absolute()),
             size_bytes=there.st_size,
             mtime_ns=there.st_mtime_ns,
@@ -74,8 +100,26 @@ class Pipeline(Storage):
             outcome=Outcome.ACCEPTED,
             recording_id=recording.recording_id,
         )
-        self.store.register([recording], [arrival])
-        return self.store.find_by_sha256(recording.sha256) or recording  # another process may have been first
+
+    def _registered_together(
+        self, stored: Sequence[tuple[Recording, Arrival] | PipelineError]
+    ) -> Iterator[Recording | PipelineError]:
+        good = [one for one in stored if not isinstance(one, PipelineError)]
+        try:
+            self.store.register([recording for recording, _ in good], [arrival for _, arrival in good])
+        except PermanentFailure as error:  # two files whose ids meet, of a number that no archive has
+            if len(stored) == 1:
+                yield error
+                return
+            for one in stored:
+                yield from self._registered_together([one])
+            return
+        for one in stored:
+            yield one if isinstance(one, PipelineError) else self._registered(one[0])
+
+    def _registered(self, recording: Recording) -> Recording:
+        """Give the recording that its bytes are registered as: another file, or process, may have been first."""
+        return self.store.find_by_sha256(recording.sha256) or recording
 
     def receiving(self) -> AbstractContextManager[Incoming]:
         """Give what to write an upload to as it comes; what was not registered by the end is gone."""
@@ -101,7 +145,7 @@ class Pipeline(Storage):
             recording_id=recording.recording_id,
         )
         self.store.register([recording], [arrival])
-        return self.store.find_by_sha256(recording.sha256) or recording  # another process may have been first
+        return self._registered(recording)
 
     def importer(self, keeping: Keeping) -> Importer:
         """Make what registers an archive."""
