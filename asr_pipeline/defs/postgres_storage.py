@@ -30,7 +30,7 @@ from asr_pipeline.storage.faults import database_errors, masked
 
 SCHEMA = "dagster_storage"  # not "dagster": to a user of that name, it would come before "public"
 HEAD = "29b539ebc72a"  # Dagster's newest migration; where it is another, each start asks Alembic, and takes longer
-VERSION = sa.table("alembic_version", schema=SCHEMA)
+VERSION = sa.table("alembic_version", sa.column("version_num"), schema=SCHEMA)
 TABLES_LOCK, TOGETHER_LOCK = 0x6173725F64616773, 0x6173725F746F6765  # advisory locks: "asr_dags", "asr_toge"
 
 
@@ -175,9 +175,7 @@ class PostgresStorage(DagsterStorage[Any]):
     def _revision(self) -> str | None:
         try:
             with self.connections.engine.connect() as connection:
-                found: str | None = connection.execute(
-                    sa.select(sa.column("version_num")).select_from(VERSION)
-                ).scalar()
+                found: str | None = connection.execute(sa.select(VERSION.c.version_num)).scalar()
                 return found
         except exc.DBAPIError:
             return None  # no such table; a server that is away shows when they are made
