@@ -111,7 +111,7 @@ def _house_template(postgres_url: str, _postgres_template: str) -> str:
     """Name of a database with all tables and Dagster's, to copy."""
     _run_sql(postgres_url, f"CREATE DATABASE template_of_house TEMPLATE {_postgres_template}")
     url = sa.make_url(postgres_url).set(database="template_of_house")
-    PostgresStorage(url.render_as_string(hide_password=False)).run_storage.dispose()
+    PostgresStorage(url.render_as_string(hide_password=False)).dispose()
     return "template_of_house"
 
 

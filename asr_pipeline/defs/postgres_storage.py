@@ -136,6 +136,10 @@ class PostgresStorage(DagsterStorage[Any]):
         """Sensors and schedules."""
         return self._schedules
 
+    def dispose(self) -> None:
+        """Close the connections."""
+        self._runs.dispose()
+
     def _bring_up_to_date(self) -> None:
         """Make the tables, or migrate them as `dagster instance migrate` does. One query where they are."""
         if self._revision() == HEAD:

@@ -124,7 +124,7 @@ def test_a_user_named_dagster_meets_no_table_of_dagsters(empty_url: str) -> None
     engine.dispose()
     theirs = sa.make_url(empty_url).set(username="dagster").render_as_string(hide_password=False)
     try:
-        PostgresStorage(theirs).run_storage.dispose()
+        PostgresStorage(theirs).dispose()
         ours = open_database(theirs)
         upgrade(ours)
         ours.dispose()
@@ -139,7 +139,7 @@ def test_a_user_named_dagster_meets_no_table_of_dagsters(empty_url: str) -> None
 def _open(url: str) -> None:
     storage = PostgresStorage(url)
     assert storage.run_storage.get_runs() == []
-    storage.run_storage.dispose()
+    storage.dispose()
 
 
 def test_processes_that_make_the_tables_at_once(empty_url: str) -> None:
