@@ -50,7 +50,19 @@ class Settings(BaseSettings):
         description="Folder of everything that the program writes: database, Dagster home, audio, results, models.",
     )
     database_url: SecretStr | None = Field(
-        default=None, description="SQLAlchemy address of the database; SQLite in the data folder if not set."
+        default=None,
+        description="postgresql://USER:PASSWORD@HOST/NAME: the database of the program's tables and of Dagster's; "
+        "SQLite in the data folder if not set.",
+    )
+    database_pool_size: int = Field(
+        default=5,
+        ge=1,
+        le=100,
+        description="Connections that a process keeps open to PostgreSQL, for the program's tables and for Dagster's "
+        "each; up to ten more are made when needed.",
+    )
+    database_statement_timeout_s: float = Field(
+        default=120, ge=1, le=86_400, description="PostgreSQL gives up a statement that takes longer."
     )
     vosk_model: str | None = Field(
         default=None, description="Name or path of the Vosk model; else the official one that was pulled, else starter."
@@ -322,6 +334,11 @@ class Settings(BaseSettings):
             message = "a path with % or ? can't hold Dagster's database"
             raise ValueError(message)
         return value
+
+    @property
+    def uses_postgresql(self) -> bool:
+        """Whether the database is PostgreSQL, and Dagster's storage with it."""
+        return self.sqlalchemy_url.startswith("postgres")
 
     @property
     def sqlalchemy_url(self) -> str:

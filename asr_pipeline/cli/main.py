@@ -20,6 +20,7 @@ from asr_pipeline.cli import (
     glossary,
     importing,
     keys,
+    migrate_to_postgres,
     models,
     process,
     quarantine,
@@ -72,6 +73,7 @@ app.command("settings")(settings.settings)
 app.command("verify")(verify.verify)
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
+app.command("migrate-to-postgres")(migrate_to_postgres.migrate_to_postgres)
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - typer's signature

@@ -127,12 +127,21 @@ class Storage:
         self.database.dispose()
 
 
+def connect(settings: Settings) -> Engine:
+    """Open the database that the settings name. Raises SettingInvalid."""
+    return open_database(
+        settings.sqlalchemy_url,
+        pool_size=settings.database_pool_size,
+        statement_timeout_s=settings.database_statement_timeout_s,
+    )
+
+
 def build_storage(settings: Settings) -> Storage:
     """Open files and database, without engines. Raises SetupError, StoreUnavailable."""
     layout = Layout(settings.data_dir)
     layout.ensure()
     inbox = InboxFolder(settings.inbox_dir or layout.inbox, layout, settings.inbox_after)
-    database = open_database(settings.sqlalchemy_url)
+    database = connect(settings)
     try:
         upgrade(database)
     except BaseException:
