@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 
 from asr_pipeline.domain.arrival import Arrival, Outcome, Way
 from asr_pipeline.domain.errors import PermanentFailure
+from asr_pipeline.domain.ledger import Equation
 from asr_pipeline.domain.recording import Recording, RecordingState
 from asr_pipeline.settings import Settings
 from asr_pipeline.steps.ingest import Ingest
@@ -24,6 +25,7 @@ from asr_pipeline.storage.notes import SqlNotes
 from asr_pipeline.storage.quarantine import QuarantineFolder, Reason, refusal, standing
 from asr_pipeline.storage.records import SqlRecordStore
 from asr_pipeline.storage.references import SqlReferences
+from asr_pipeline.storage.verifications import note_verification
 from asr_pipeline.storage.verified import store_verified
 from asr_pipeline.storage.verify import Progress, Verification, verify
 from asr_pipeline.storage.verify_files import FileChecks
@@ -121,6 +123,10 @@ class Storage:
     def verify(self, *, deep: bool = False, progress: Progress = lambda *_: None) -> Verification:
         """Look at every row and every file; `deep` reads the originals again."""
         return verify(self.database, self.layout, FileChecks(deep=deep, threads=self.settings.workers), progress)
+
+    def note_verified(self, equation: Equation, findings: int, *, deep: bool = False) -> None:
+        """Note how a verification ended, for monitoring."""
+        note_verification(self.database, deep=deep, files=equation.files, findings=findings)
 
     def close(self) -> None:
         """Close the database's connections."""
