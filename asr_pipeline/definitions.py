@@ -4,6 +4,7 @@ import dagster as dg
 
 from asr_pipeline.defs import schedules
 from asr_pipeline.defs.assets import recording_stages
+from asr_pipeline.defs.console import console
 from asr_pipeline.defs.jobs import JOBS, executor
 from asr_pipeline.defs.note_sensor import pending_notes
 from asr_pipeline.defs.notes import translate_notes_job, translated_notes
@@ -25,6 +26,7 @@ def build_defs(**resources: object) -> dg.Definitions:
         sensors=[*SENSORS, pending_notes, webhooks],
         resources={"pipeline": PipelineResource(), "progress": NoProgress(), **resources},
         executor=executor,
+        loggers={"console": console},
     )
 
 

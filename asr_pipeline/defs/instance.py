@@ -17,6 +17,7 @@ from asr_pipeline.defs.own_process import tags_of_our_runs
 from asr_pipeline.defs.partitions import recordings
 from asr_pipeline.domain.errors import PipelineError, SettingInvalid
 from asr_pipeline.domain.stage import Stage
+from asr_pipeline.settings import load_settings
 from asr_pipeline.storage.faults import database_errors
 
 # Tags by which a run says that it takes a contiguous range of partitions; Dagster exports no names for them.
@@ -140,7 +141,8 @@ def execute(
 ) -> None:
     """Run a job in this process. A step that ends by naming what failed is no error; what stops the run is raised."""
     run_id = str(uuid.uuid4())
-    quiet = {"console": {"config": {"log_level": "CRITICAL"}}}
+    log_level = "CRITICAL" if load_settings().log_format == "plain" else "INFO"  # what people see here is no log
+    quiet = {"console": {"config": {"log_level": log_level}}}
     try:
         job.execute_in_process(
             instance=instance,

@@ -16,4 +16,5 @@ class Tally(StrEnum):
     RUN_PEAK_BYTES = "run_peak_bytes"  # most resident memory of the process whose run ended last
 
 
+LAST_VALUES = frozenset({Tally.RUN_PEAK_BYTES})
 HIT, MISS = "hit", "miss"

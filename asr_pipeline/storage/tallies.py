@@ -10,10 +10,11 @@ import threading
 import time
 from collections import defaultdict
 
+import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from asr_pipeline.domain.errors import PipelineError
-from asr_pipeline.domain.tally import Tally
+from asr_pipeline.domain.tally import LAST_VALUES, Tally
 from asr_pipeline.storage.database import writing
 from asr_pipeline.storage.standing import insert_into
 from asr_pipeline.storage.tables import tallies
@@ -42,7 +43,7 @@ class SqlTallies:
             self.keep()
 
     def put(self, tally: Tally, value: float) -> None:
-        """Set a last value."""
+        """Set one of `LAST_VALUES`."""
         with self._lock:
             self._last[tally.value, "", ""] = value
 
@@ -67,15 +68,12 @@ class SqlTallies:
         now = dt.datetime.now(dt.UTC)
         with writing(self._engine) as connection:
             insert = insert_into(connection, tallies)
-            for rows, value in ((added, tallies.c.value + insert.excluded.value), (last, insert.excluded.value)):
-                if rows:
-                    connection.execute(
-                        insert.on_conflict_do_update(
-                            index_elements=["name", "stage", "kind"],
-                            set_={"value": value, "changed_at": now},
-                        ),
-                        _rows(rows, now),
-                    )
+            is_last = sa.or_(*(tallies.c.name == tally.value for tally in LAST_VALUES))
+            grown = sa.case((is_last, insert.excluded.value), else_=tallies.c.value + insert.excluded.value)
+            upsert = insert.on_conflict_do_update(
+                index_elements=["name", "stage", "kind"], set_={"value": grown, "changed_at": now}
+            )
+            connection.execute(upsert, _rows(added | last, now))
 
 
 def _rows(values: dict[_Key, float], now: dt.datetime) -> list[dict[str, object]]:

@@ -4,14 +4,16 @@ import resource
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 
 from stamina.instrumentation import LoggingOnRetryHook, set_on_retry_hooks
 
+from asr_pipeline import __version__
 from asr_pipeline.domain.arrival import Arrival, Outcome, Way
+from asr_pipeline.domain.observing import traced_by
 from asr_pipeline.domain.recording import Recording
 from asr_pipeline.domain.redo import Redo
 from asr_pipeline.domain.stage import Stage
@@ -20,6 +22,7 @@ from asr_pipeline.domain.translation import SOURCE_LANGUAGE
 from asr_pipeline.engines.argos import ArgosTranslator
 from asr_pipeline.engines.audio import FFmpegDecoder
 from asr_pipeline.engines.live_recognizer import VoskLive
+from asr_pipeline.engines.open_telemetry import OpenTelemetryTracer
 from asr_pipeline.engines.phrase_list import read_phrases
 from asr_pipeline.engines.recognizer import VoskTranscriber
 from asr_pipeline.engines.subtitle_files import SubtitleFileWriter
@@ -61,6 +64,7 @@ class Pipeline(Storage):
     executor: Executor
     tallies: SqlTallies
     live: Callable[..., LiveTranscriber]  # of `sample_rate_hz`
+    tracing: ExitStack
 
     def register(self, file: Path, way: Way = Way.PROCESS) -> Recording:
         """Store a file's bytes and register it; bytes that are known give the recording they are.
@@ -160,6 +164,7 @@ class Pipeline(Storage):
         self.executor.shutdown(cancel_futures=True)
         self.tallies.keep()
         self.claims.close()
+        self.tracing.close()
         super().close()
 
 
@@ -217,6 +222,7 @@ def _with_engines(storage: Storage) -> Pipeline:
         executor=DaemonThreads(settings.workers, "engine"),
         tallies=tallies,
         live=partial(VoskLive, vosk_model, phrases),
+        tracing=_tracing(settings.traces_endpoint),
     )
 
 
@@ -228,6 +234,16 @@ def open_pipeline(settings: Settings) -> Iterator[Pipeline]:
         yield pipeline
     finally:
         pipeline.close()
+
+
+def _tracing(endpoint: str | None) -> ExitStack:
+    """Have this process traced until what is given is closed. Raises SettingInvalid where the extra is missing."""
+    tracing = ExitStack()
+    if endpoint is not None:
+        tracer = OpenTelemetryTracer(endpoint, __version__)
+        tracing.callback(tracer.close)
+        tracing.enter_context(traced_by(tracer))
+    return tracing
 
 
 def peak_memory_bytes() -> int:

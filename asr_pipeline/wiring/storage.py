@@ -29,6 +29,7 @@ from asr_pipeline.storage.verifications import note_verification
 from asr_pipeline.storage.verified import store_verified
 from asr_pipeline.storage.verify import Progress, Verification, verify
 from asr_pipeline.storage.verify_files import FileChecks
+from asr_pipeline.wiring.logs import set_up_logs
 
 
 @dataclass(frozen=True)
@@ -135,6 +136,8 @@ class Storage:
 
 def build_storage(settings: Settings) -> Storage:
     """Open files and database, without engines. Raises SetupError, StoreUnavailable."""
+    if settings.log_format == "json":  # here, as every process comes by: runs, sensors, commands, the gateway
+        set_up_logs(settings.log_format)
     layout = Layout(settings.data_dir)
     layout.ensure()
     inbox = InboxFolder(settings.inbox_dir or layout.inbox, layout, settings.inbox_after)

@@ -7,12 +7,13 @@ import sqlalchemy as sa
 
 from asr_pipeline.domain.arrival import Arrival, Outcome, Way
 from asr_pipeline.domain.tally import HIT, MISS, Tally
+from asr_pipeline.storage import verifications as verifications_module
 from asr_pipeline.storage.arrivals import SqlArrivals
 from asr_pipeline.storage.database import open_database
 from asr_pipeline.storage.tables import tallies, verifications
 from asr_pipeline.storage.tallies import SqlTallies
 from asr_pipeline.storage.totals import totals
-from asr_pipeline.storage.verifications import KEPT, note_verification
+from asr_pipeline.storage.verifications import note_verification
 
 pytestmark = pytest.mark.database
 
@@ -94,16 +95,16 @@ def test_what_another_version_counts_is_passed_over(database: sa.Engine) -> None
     assert totals(database).tallies == {}
 
 
-def test_the_last_verification_is_told_and_old_ones_go(database: sa.Engine) -> None:
-    note_verification(database, deep=True, files=3, findings=2)
-    with database.begin() as connection:
-        connection.execute(sa.update(verifications).values(number=sa.literal(-KEPT)))
-    note_verification(database, deep=False, files=4, findings=1)
+def test_the_last_verification_is_told_and_old_ones_go(database: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verifications_module, "KEPT", 2)
+    for findings in (2, 0, 1):
+        note_verification(database, deep=True, files=4, findings=findings)
     last = totals(database).last_verification
     assert last is not None
     assert last.findings == 1
     with database.connect() as connection:
-        assert connection.execute(sa.select(verifications.c.files)).scalars().all() == [4]
+        kept = connection.execute(sa.select(verifications.c.findings).order_by(verifications.c.number))
+        assert kept.scalars().all() == [0, 1]
 
 
 def test_arrivals_are_counted_by_what_became_of_them(database: sa.Engine) -> None:
