@@ -12,6 +12,7 @@ from asr_pipeline.defs.operations import ledger
 from asr_pipeline.defs.quarantine import quarantine, quarantine_is_empty
 from asr_pipeline.defs.report import nightly_report
 from asr_pipeline.defs.resources import NoProgress, PipelineResource
+from asr_pipeline.defs.run_failures import run_failed
 from asr_pipeline.defs.sensors import SENSORS
 from asr_pipeline.defs.webhooks import webhooks
 
@@ -23,7 +24,7 @@ def build_defs(**resources: object) -> dg.Definitions:
         asset_checks=[quarantine_is_empty],
         jobs=[*JOBS, translate_notes_job, schedules.report_job, schedules.clean_originals],
         schedules=schedules.SCHEDULES,
-        sensors=[*SENSORS, pending_notes, webhooks],
+        sensors=[*SENSORS, pending_notes, webhooks, run_failed],
         resources={"pipeline": PipelineResource(), "progress": NoProgress(), **resources},
         executor=executor,
         loggers={"console": console},

@@ -1,5 +1,6 @@
 """Counts what flows do, whichever process they run in: stages, failures, words, hits of the translation memory."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
@@ -8,6 +9,8 @@ from asr_pipeline.domain.results import RecordingResults
 from asr_pipeline.domain.stage import Stage
 from asr_pipeline.domain.tally import HIT, MISS, Tally
 from asr_pipeline.ports import EngineVersion, FlowListener, TranslationMemory
+
+logger = logging.getLogger(__name__)
 
 
 class Tallies(Protocol):
@@ -33,6 +36,7 @@ class TallyListener:
         """Count a stage, unless its result was there already."""
         seconds = results.seconds.get(stage)
         if seconds is not None:
+            logger.info("%s: %s in %.3f s", results.recording.recording_id, stage, seconds)
             self._tallies.add(Tally.STAGE_RECORDINGS, stage=stage.value)
             self._tallies.add(Tally.STAGE_ENGINE_S, seconds, stage=stage.value)
             if results.audio is not None:

@@ -30,8 +30,8 @@ class JsonLines(logging.Formatter):
             **_dagster_fields(record),
             **getattr(record, "fields", {}),
         }
-        if record.exc_info:
-            told["exception"] = storable(self.formatException(record.exc_info))
+        if exception := _error_of_event(record) or (record.exc_info and self.formatException(record.exc_info)):
+            told["exception"] = storable(exception)
         return json.dumps(told, ensure_ascii=True)
 
 
@@ -69,6 +69,13 @@ def _dagster_fields(record: logging.LogRecord) -> dict[str, str]:
     fields = {"run_id": meta.get("run_id"), "job": meta.get("job_name"), "step": meta.get("step_key")}
     fields["event"] = getattr(meta.get("dagster_event"), "event_type_value", None)
     return {name: str(value) for name, value in fields.items() if value}
+
+
+def _error_of_event(record: logging.LogRecord) -> str:
+    """Give the error that an event of Dagster is about, with its traceback."""
+    data = getattr(_meta(record).get("dagster_event"), "event_specific_data", None)
+    error = getattr(data, "error", None)
+    return "" if error is None else str(error.to_string())
 
 
 def _meta(record: logging.LogRecord) -> Mapping[str, object]:
