@@ -9,6 +9,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import event
 
+from asr_pipeline.api import stored_figures
 from asr_pipeline.api.app import create_app
 from asr_pipeline.api.gateway import Gateway
 from asr_pipeline.api.measures import Measures
@@ -126,7 +127,10 @@ def test_the_process_and_what_is_stored_are_told(client: httpx.Client, done_id: 
     assert [labels for name, labels in found if name == "asr_pipeline_build_info"]
 
 
-def test_what_is_stored_is_looked_up_again_after_some_seconds_only(tmp_path: Path) -> None:
+def test_what_is_stored_is_looked_up_again_after_some_seconds_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stored_figures, "TIMES_ITS_COST", 0)
     engine = open_database(sqlite_url(tmp_path / "test.db"))
     upgrade(engine)
     looks: list[str] = []
