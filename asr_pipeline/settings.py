@@ -208,10 +208,6 @@ class Settings(BaseSettings):
         description="Other sites, separated by commas, whose pages may use the gateway, such as https://example.org.",
     )
     audit_keep_days: float = Field(default=365, gt=0, le=36500, description="The audit log's entries are kept so long.")
-    log_format: Literal["plain", "json"] = Field(
-        default="plain", description="How the gateway logs: plain lines for people, or a JSON object a line."
-    )
-
     # Webhooks
     webhook_allow_private: bool = Field(
         default=False,
@@ -225,6 +221,17 @@ class Settings(BaseSettings):
         default=None,
         validate_default=True,
         description="What webhooks are signed with: at least 24 characters, or whsec_ and base64.",
+    )
+
+    # Watching it
+    log_format: Literal["plain", "json"] = Field(
+        default="plain",
+        description="How processes log: plain lines for people, or a JSON object a line that names run and recording.",
+    )
+    traces_endpoint: str | None = Field(
+        default=None,
+        description="Address that takes OpenTelemetry traces (OTLP over HTTP), such as "
+        "http://127.0.0.1:4318/v1/traces; none are made if not set. Needs the extra tracing.",
     )
 
     # Faults
@@ -319,6 +326,14 @@ class Settings(BaseSettings):
             signing_key(value.get_secret_value())
         elif info.data.get("webhook_urls"):
             message = "webhooks are signed: set it where there are webhook_urls"
+            raise ValueError(message)
+        return value
+
+    @field_validator("traces_endpoint")
+    @classmethod
+    def _is_an_endpoint(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"https?://[^\s/@]+(/\S*)?", value):
+            message = "write http:// or https://, a host and a path, without a password"
             raise ValueError(message)
         return value
 

@@ -20,6 +20,7 @@ from asr_pipeline.cli import (
     glossary,
     importing,
     keys,
+    metrics,
     migrate_to_postgres,
     models,
     process,
@@ -70,6 +71,7 @@ app.add_typer(keys.app, name="keys")
 app.command("audit")(audit.audit)
 app.command("doctor")(doctor.doctor)
 app.command("settings")(settings.settings)
+app.command("metrics")(metrics.metrics)
 app.command("verify")(verify.verify)
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)

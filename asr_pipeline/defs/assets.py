@@ -80,6 +80,8 @@ def recording_stages(
     except dg.DagsterExecutionInterruptedError:
         note_interrupted(context.instance, context.run)
         raise
+    finally:
+        pipeline.note_run_ended()
     context.log.info("recordings done: %d, failed: %d", len(report.done), len(report.failed))
     if report.failed:
         raise failure(report.failed, len(keys))

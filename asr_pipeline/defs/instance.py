@@ -175,7 +175,8 @@ def execute(
 ) -> None:
     """Run a job in this process. A step that ends by naming what failed is no error; what stops the run is raised."""
     run_id = str(uuid.uuid4())
-    quiet = {"console": {"config": {"log_level": "CRITICAL"}}}
+    log_level = "CRITICAL" if load_settings().log_format == "plain" else "INFO"  # what people see here is no log
+    quiet = {"console": {"config": {"log_level": log_level}}}
     try:
         job.execute_in_process(
             instance=instance,

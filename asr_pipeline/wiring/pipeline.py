@@ -1,9 +1,10 @@
 """Settings -> engines and stores: the product, put together."""
 
+import resource
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from itertools import islice
@@ -11,15 +12,19 @@ from pathlib import Path
 
 from stamina.instrumentation import LoggingOnRetryHook, set_on_retry_hooks
 
+from asr_pipeline import __version__
 from asr_pipeline.domain.arrival import Arrival, Outcome, Way
 from asr_pipeline.domain.errors import PermanentFailure, PipelineError, SetupError
+from asr_pipeline.domain.observing import traced_by
 from asr_pipeline.domain.recording import Recording
 from asr_pipeline.domain.redo import Redo
 from asr_pipeline.domain.stage import Stage
+from asr_pipeline.domain.tally import Tally
 from asr_pipeline.domain.translation import SOURCE_LANGUAGE
 from asr_pipeline.engines.argos import ArgosTranslator
 from asr_pipeline.engines.audio import FFmpegDecoder
 from asr_pipeline.engines.live_recognizer import VoskLive
+from asr_pipeline.engines.open_telemetry import OpenTelemetryTracer
 from asr_pipeline.engines.phrase_list import read_phrases
 from asr_pipeline.engines.recognizer import VoskTranscriber
 from asr_pipeline.engines.subtitle_files import SubtitleFileWriter
@@ -32,6 +37,7 @@ from asr_pipeline.steps.flow import Flow, FlowRules, Tools
 from asr_pipeline.steps.made_with import made_with
 from asr_pipeline.steps.notes import NoteFlow, NoteListener
 from asr_pipeline.steps.quarantine import QuarantineListener
+from asr_pipeline.steps.tallying import CountedMemory, TallyListener
 from asr_pipeline.steps.threads import DaemonThreads
 from asr_pipeline.storage.atomic import write_text
 from asr_pipeline.storage.claims import RecordingClaims, claims_for
@@ -44,6 +50,7 @@ from asr_pipeline.storage.originals import store_original
 from asr_pipeline.storage.receiving import Incoming, receiving, store_received
 from asr_pipeline.storage.spans import SqlSpanStore
 from asr_pipeline.storage.staleness import stale
+from asr_pipeline.storage.tallies import SqlTallies
 from asr_pipeline.wiring.storage import Storage, build_storage
 
 FILES_STORED_AT_ONCE = 4  # they wait for the disk most of the time
@@ -59,7 +66,9 @@ class Pipeline(Storage):
     tools: Tools
     rules: FlowRules
     executor: Executor
+    tallies: SqlTallies
     live: Callable[..., LiveTranscriber]  # of `sample_rate_hz`
+    tracing: ExitStack
 
     def register(self, file: Path, way: Way = Way.PROCESS) -> Recording:
         """Store a file's bytes and register it; bytes that are known give the recording they are.
@@ -153,12 +162,18 @@ class Pipeline(Storage):
 
     def flow(self, listener: FlowListener, run: RunContext) -> Flow:
         """Make a flow for one run; what it can't process is put into quarantine."""
-        keeper = QuarantineListener(self.store, self.quarantine, also=listener)
+        counted = TallyListener(self.tallies, also=listener)
+        keeper = QuarantineListener(self.store, self.quarantine, also=counted)
         return Flow(self.tools, replace(self.rules, made_with=self.made_with()), self.executor, keeper, run)
 
     def note_flow(self, listener: NoteListener, run_id: str) -> NoteFlow:
         """Make what translates notes in one run."""
         return NoteFlow(self.tools, self.rules, self.executor, self.note_work, listener, run_id=run_id)
+
+    def note_run_ended(self) -> None:
+        """Keep what was counted since the last time, and the most memory that this process has had."""
+        self.tallies.put(Tally.RUN_PEAK_BYTES, peak_memory_bytes())
+        self.tallies.keep()
 
     def stale(self) -> list[Redo]:
         """Find what would come out differently today. Raises ModelMissing."""
@@ -191,7 +206,9 @@ class Pipeline(Storage):
     def close(self) -> None:
         """Stop the threads, give claims back and close the database's connections."""
         self.executor.shutdown(cancel_futures=True)
+        self.tallies.keep()
         self.claims.close()
+        self.tracing.close()
         super().close()
 
 
@@ -210,6 +227,7 @@ def _with_engines(storage: Storage) -> Pipeline:
     settings, layout, database = storage.settings, storage.layout, storage.database
     sweep_marked(layout)
     claims = claims_for(database, layout)
+    tallies = SqlTallies(database)
     models = ModelStore(layout.models, starter_dir())
     vosk_model = models.resolve_vosk(settings.vosk_model)
     phrases = read_phrases(settings.recognizer_phrases, vosk_model) if settings.recognizer_phrases else ()
@@ -234,7 +252,7 @@ def _with_engines(storage: Storage) -> Pipeline:
         ),
         subtitle_writer=SubtitleFileWriter(write_text),
         store=storage.store,
-        memory=SqlTranslationMemory(database),
+        memory=CountedMemory(SqlTranslationMemory(database), tallies),
         files=layout,
         glossaries=SqlGlossary(database),
         claims=claims,
@@ -246,7 +264,9 @@ def _with_engines(storage: Storage) -> Pipeline:
         tools=tools,
         rules=_rules(settings),
         executor=DaemonThreads(settings.workers, "engine"),
+        tallies=tallies,
         live=partial(VoskLive, vosk_model, phrases),
+        tracing=_tracing(settings.traces_endpoint),
     )
 
 
@@ -258,6 +278,21 @@ def open_pipeline(settings: Settings) -> Iterator[Pipeline]:
         yield pipeline
     finally:
         pipeline.close()
+
+
+def _tracing(endpoint: str | None) -> ExitStack:
+    """Have this process traced until what is given is closed. Raises SettingInvalid where the extra is missing."""
+    tracing = ExitStack()
+    if endpoint is not None:
+        tracer = OpenTelemetryTracer(endpoint, __version__)
+        tracing.callback(tracer.close)
+        tracing.enter_context(traced_by(tracer))
+    return tracing
+
+
+def peak_memory_bytes() -> int:
+    """Give the most resident memory that this process has had, or one that it has waited for."""
+    return 1024 * max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
 
 
 def _rules(settings: Settings) -> FlowRules:

@@ -31,7 +31,7 @@ from asr_pipeline.wiring.pipeline import Pipeline, open_pipeline
 pytestmark = [pytest.mark.e2e, pytest.mark.engine]
 
 STATEMENTS_A_RECORDING = 62  # of our database, from the claim to the last commit; 12 of them for search and corrections
-STATEMENTS_A_RUN = 10
+STATEMENTS_A_RUN = 12  # 2 of them for what monitoring reads
 EVENTS_A_RUN = 30
 EVENT_BYTES_A_RECORDING = 30_000  # pictures and all
 MIB = 2**20
