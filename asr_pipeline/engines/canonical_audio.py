@@ -1,10 +1,11 @@
 """Canonical audio on disk: 16 kHz, 16 bit FLAC, written once and read by seek. The only importer of soundfile."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, BinaryIO, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,7 @@ from asr_pipeline.domain.unfinished import partial_name
 MAX_CHANNELS = 8  # of FLAC
 COMPRESSION_LEVEL = 0.0  # docs/adr/0005-canonical-audio.md: a higher level costs twice the time for 2 % of the size
 
+T = TypeVar("T")
 Samples = npt.NDArray[np.int16]  # (samples, channels)
 
 
@@ -99,12 +101,16 @@ class CanonicalWriter:
 
 
 class CanonicalAudio:
-    """Reads canonical audio by seek; one thread at a time. Raises UpstreamMissing where it is missing or damaged."""
+    """Reads canonical audio by seek; one thread at a time. Raises UpstreamMissing where it is missing or damaged.
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    It is a file on disk, or an open one of another kind, whose errors are raised as they are.
+    """
+
+    def __init__(self, source: Path | BinaryIO) -> None:
+        self._path = source if isinstance(source, Path) else Path(getattr(source, "path", "shared audio"))
+        self._heard = None if isinstance(source, Path) else _Heard(source)
         try:
-            self._file: Any = soundfile.SoundFile(path)
+            self._file: Any = soundfile.SoundFile(self._heard or source)
         except (OSError, soundfile.LibsndfileError) as error:
             raise self._unusable(str(error)) from error
         if self._file.samplerate != SAMPLE_RATE_HZ:
@@ -140,6 +146,9 @@ class CanonicalAudio:
             block = self._file.read(samples, dtype="int16", always_2d=True)
         except soundfile.LibsndfileError as error:
             raise self._unusable(str(error)) from error
+        expected = min(samples, int(self._file.frames) - start)
+        if len(block) != expected:
+            raise self._unusable(f"{len(block):,} of {expected:,} samples")
         return bytes(block[:, channel].astype("<i2", copy=False).tobytes())
 
     def blocks(self, samples: int) -> Iterator[Samples]:
@@ -156,12 +165,39 @@ class CanonicalAudio:
             raise self._unusable(f"{given:,} of {self._file.frames:,} samples")
 
     def _unusable(self, found: str) -> UpstreamMissing:
+        if self._heard is not None and self._heard.error is not None:
+            raise self._heard.error
         return UpstreamMissing(
             str(self._path),
             expected=f"canonical audio, {SAMPLE_RATE_HZ} Hz FLAC",
             found=found,
             remedy="Materialize raw_audio for this recording again.",
         )
+
+
+class _Heard:
+    """A file that libsndfile reads by callbacks, which can't raise: the first error is kept, and nothing given."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.error: BaseException | None = None
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        return self._keep(partial(self._file.seek, offset, whence), -1)
+
+    def tell(self) -> int:
+        return self._keep(self._file.tell, -1)
+
+    def read(self, size_bytes: int = -1) -> bytes:
+        return self._keep(partial(self._file.read, size_bytes), b"")
+
+    def _keep(self, do: Callable[[], T], otherwise: T) -> T:
+        if self.error is None:
+            try:
+                return do()
+            except BaseException as error:  # noqa: BLE001 - raised by the reader, once libsndfile has returned
+                self.error = error
+        return otherwise
 
 
 def _sync(path: Path) -> None:

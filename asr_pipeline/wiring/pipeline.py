@@ -1,5 +1,6 @@
 """Settings -> engines and stores: the product, put together."""
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
@@ -11,6 +12,7 @@ from pathlib import Path
 from stamina.instrumentation import LoggingOnRetryHook, set_on_retry_hooks
 
 from asr_pipeline.domain.arrival import Arrival, Outcome, Way
+from asr_pipeline.domain.errors import TransientFailure
 from asr_pipeline.domain.recording import Recording
 from asr_pipeline.domain.redo import Redo
 from asr_pipeline.domain.stage import Stage
@@ -42,6 +44,7 @@ from asr_pipeline.storage.originals import store_original
 from asr_pipeline.storage.receiving import Incoming, receiving, store_received
 from asr_pipeline.storage.spans import SqlSpanStore
 from asr_pipeline.storage.staleness import stale
+from asr_pipeline.wiring.cluster import SpanCluster, build_cluster
 from asr_pipeline.wiring.storage import Storage, build_storage
 
 SPANS_IN_FLIGHT_PER_WORKER = 2  # enough to keep a worker busy; few enough that short recordings get their turn
@@ -56,6 +59,7 @@ class Pipeline(Storage):
     rules: FlowRules
     executor: Executor
     live: Callable[..., LiveTranscriber]  # of `sample_rate_hz`
+    cluster: SpanCluster | None
 
     def register(self, file: Path, way: Way = Way.PROCESS) -> Recording:
         """Store a file's bytes and register it; bytes that are known give the recording they are.
@@ -139,14 +143,23 @@ class Pipeline(Storage):
         )
 
     def preload(self) -> None:
-        """Load both models now. Raises ModelMissing."""
-        self.tools.transcriber.preload()
+        """Load both models now; where a cluster recognises, have its workers load theirs. Raises ModelMissing.
+
+        A cluster that is away is no error yet: recordings fail for now, and are tried again.
+        """
+        if self.cluster is None:
+            self.tools.transcriber.preload()
+        else:
+            with contextlib.suppress(TransientFailure):
+                self.cluster.connect()
         for language in self.rules.target_languages:
             self.tools.translator.preload(SOURCE_LANGUAGE, language)
 
     def close(self) -> None:
-        """Stop the threads, give claims back and close the database's connections."""
+        """Stop the threads, leave the cluster, give claims back and close the database's connections."""
         self.executor.shutdown(cancel_futures=True)
+        if self.cluster is not None:
+            self.cluster.close()
         self.claims.close()
         super().close()
 
@@ -169,6 +182,8 @@ def _with_engines(storage: Storage) -> Pipeline:
     models = ModelStore(layout.models, starter_dir())
     vosk_model = models.resolve_vosk(settings.vosk_model)
     phrases = read_phrases(settings.recognizer_phrases, vosk_model) if settings.recognizer_phrases else ()
+    transcriber = VoskTranscriber(vosk_model, settings.recognizer_chunk_bytes, phrases)
+    cluster = build_cluster(settings, transcriber)
     tools = Tools(
         decoder=FFmpegDecoder(
             channel_mode=settings.channels,
@@ -181,7 +196,7 @@ def _with_engines(storage: Storage) -> Pipeline:
             padding_ms=settings.speech_pad_ms,
             max_segment_s=settings.max_segment_s,
         ),
-        transcriber=VoskTranscriber(vosk_model, settings.recognizer_chunk_bytes, phrases),
+        transcriber=transcriber,
         translator=ArgosTranslator(
             packages=tuple(models.resolve_translation_packages(settings.argos_packages)),
             beam_size=settings.beam_size,
@@ -195,6 +210,7 @@ def _with_engines(storage: Storage) -> Pipeline:
         glossaries=SqlGlossary(database),
         claims=claims,
         spans=SqlSpanStore(database),
+        cluster=cluster,
     )
     return Pipeline(
         **{field.name: getattr(storage, field.name) for field in fields(storage)},
@@ -203,6 +219,7 @@ def _with_engines(storage: Storage) -> Pipeline:
         rules=_rules(settings),
         executor=DaemonThreads(settings.workers, "engine"),
         live=partial(VoskLive, vosk_model, phrases),
+        cluster=cluster,
     )
 
 
