@@ -1,73 +1,18 @@
 """Whatever happens to a cluster's parts: everything is done, once, and with the text that threads give."""
 
-import threading
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from asr_pipeline.domain.errors import EngineCrashed
-from asr_pipeline.domain.stage import Stage
-from asr_pipeline.domain.transcript import Utterance
-from asr_pipeline.ports import RunContext
-from asr_pipeline.settings import load_settings
-from asr_pipeline.steps.flow import FlowReport
-from asr_pipeline.wiring.pipeline import Pipeline, open_pipeline
 from asr_pipeline_tests.archives import write_memo
+from asr_pipeline_tests.e2e.cluster_house import Texts, house, shared, texts_of_threads
 from asr_pipeline_tests.e2e.clusters import Nodes, kill, nodes, wait_until
 from asr_pipeline_tests.e2e.tell_tale import POISON, TellTale
-from asr_pipeline_tests.fakes import FakeListener
 
 pytestmark = [pytest.mark.e2e, pytest.mark.engine, pytest.mark.fault]
-STAGES = (Stage.RAW_AUDIO, Stage.SEGMENTS, Stage.TRANSCRIPTS)
-Texts = Mapping[str, list[Utterance]]  # by a file's name
-
-
-@dataclass
-class House:
-    """A data folder whose recordings a cluster recognises."""
-
-    pipeline: Pipeline
-    ids: list[str]
-    listener: FakeListener
-
-    def run(self) -> FlowReport:
-        return self.pipeline.flow(self.listener, RunContext("run", "run")).run(self.ids, STAGES)
-
-    @contextmanager
-    def running(self) -> Iterator[None]:
-        """Run while something happens, and then to the end; every recording is done then."""
-        reports: list[FlowReport] = []
-        thread = threading.Thread(target=lambda: reports.append(self.run()))
-        thread.start()
-        try:
-            yield
-        finally:
-            thread.join()
-        assert sorted(reports[0].done) == sorted(self.ids), reports[0].failed
-
-    def texts(self) -> Texts:
-        store = self.pipeline.store
-        found = {}
-        for one in self.ids:
-            transcript = store.transcript(one)
-            assert transcript is not None
-            found[store.recording(one).name] = list(transcript.utterances)
-        return found
-
-    def assert_each_was_done_once(self) -> None:
-        assert Counter(self.listener.done) == Counter({(one, stage): 1 for one in self.ids for stage in STAGES})
-        assert not list(self.pipeline.verify().findings)
-
-
-@contextmanager
-def house(folder: Path, files: list[Path], **settings: object) -> Iterator[House]:
-    chosen = load_settings(data_dir=folder, span_target_s=1, attempts=1, **settings)
-    with open_pipeline(chosen) as pipeline:
-        yield House(pipeline, [pipeline.register(file).recording_id for file in files], FakeListener())
 
 
 @pytest.fixture(scope="module")
@@ -77,20 +22,13 @@ def files(samples: Path) -> list[Path]:
 
 @pytest.fixture(scope="module")
 def expected(files: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Texts:
-    """What threads give."""
-    with house(tmp_path_factory.mktemp("threads"), files) as here:
-        assert sorted(here.run().done) == sorted(here.ids)
-        return here.texts()
+    return texts_of_threads(tmp_path_factory.mktemp("threads"), files)
 
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[Nodes]:
     with nodes(tmp_path / "cluster") as started:
         yield started
-
-
-def shared(folder: Path) -> str:
-    return f"file://{folder / 'shared'}"
 
 
 def test_a_worker_is_killed_in_mid_span_and_another_joins_late(
