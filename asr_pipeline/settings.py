@@ -110,6 +110,61 @@ class Settings(BaseSettings):
         default=8, ge=1, le=1000, description="Recordings that are decoded and recognised at the same time."
     )
 
+    # Where spans are recognised
+    executor: str = Field(
+        default="threads",
+        description="Where speech is recognised: threads, of this process; dask, worker processes of this machine, "
+        "which are started for a run; or dask://host:port, the workers of a Dask scheduler.",
+    )
+    shared_audio: str | None = Field(
+        default=None,
+        description="Address that a cluster's workers read audio from while it is recognised, such as "
+        "s3://bucket/prefix or file:///mnt/share; if not set they read it in their data folder, which is shared then.",
+    )
+    cluster_wait_s: float = Field(
+        default=300,
+        ge=1,
+        le=86_400,
+        description="How long a scheduler, or any worker, that is away is waited for before recordings fail for now.",
+    )
+    cluster_ca: Path | None = Field(
+        default=None,
+        description="PEM file of the authority whose certificates the parts of a cluster trust: they speak TLS, and "
+        "with nobody else, where it is set.",
+    )
+    cluster_cert: Path | None = Field(default=None, description="PEM file of this part's certificate, with cluster_ca.")
+    cluster_key: Path | None = Field(
+        default=None, validate_default=True, description="PEM file of the key of cluster_cert."
+    )
+    cluster_workers_min: int = Field(
+        default=1, ge=1, le=1000, description="Worker processes that executor dask begins with, and keeps."
+    )
+    cluster_workers_max: int | None = Field(
+        default=None,
+        ge=1,
+        le=1000,
+        description="Worker processes that executor dask starts at most; as many as workers if not set.",
+    )
+    cluster_backlog_s: float = Field(
+        default=5,
+        gt=0,
+        description="Executor dask starts workers until those there are would be through with what waits in so long.",
+    )
+    cluster_backlog_spans: int = Field(
+        default=4, ge=1, description="Executor dask starts one more worker where more spans than this wait for each."
+    )
+    cluster_span_s: float = Field(
+        default=1, gt=0, description="Seconds that a span is taken to need until some were measured."
+    )
+    cluster_cpu_percent_max: float = Field(
+        default=95,
+        ge=1,
+        description="Executor dask starts no more workers while this machine's processors are busier; 101 to always.",
+    )
+    cluster_shrink_s: float = Field(
+        default=10, ge=1, description="Executor dask ends workers that were not needed for so long."
+    )
+
     # Translation
     target_languages: Annotated[list[str], NoDecode] = Field(
         default=[DEFAULT_TARGET_LANGUAGE],
@@ -337,7 +392,34 @@ class Settings(BaseSettings):
             raise ValueError(message)
         return value
 
-    @field_validator("data_dir", "inbox_dir", "recognizer_phrases", "jwt_public_key")
+    @field_validator("executor")
+    @classmethod
+    def _is_an_executor(cls, value: str) -> str:
+        if not re.fullmatch(r"threads|dask|dask://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):\d{1,5}", value):
+            message = "write threads, dask or dask://host:port"
+            raise ValueError(message)
+        return value
+
+    @field_validator("shared_audio")
+    @classmethod
+    def _is_an_address(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"[a-z][a-z0-9+.-]*://.+", value):
+            message = "write an address such as s3://bucket/prefix or file:///mnt/share"
+            raise ValueError(message)
+        return value
+
+    @field_validator("cluster_key")
+    @classmethod
+    def _tls_is_whole(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        given = [info.data.get("cluster_ca"), info.data.get("cluster_cert"), value]
+        if any(given) and not all(given):
+            message = "TLS needs cluster_ca, cluster_cert and cluster_key"
+            raise ValueError(message)
+        return value
+
+    @field_validator(
+        "data_dir", "inbox_dir", "recognizer_phrases", "jwt_public_key", "cluster_ca", "cluster_cert", "cluster_key"
+    )
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser().absolute()

@@ -15,6 +15,7 @@ from asr_pipeline.cli import (
     audit,
     backfill,
     backup,
+    cluster,
     demo,
     doctor,
     glossary,
@@ -52,6 +53,8 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.command("up")(up.up)
 app.command("serve")(serve.serve)
+app.command("scheduler")(cluster.scheduler)
+app.command("worker")(cluster.worker)
 app.command("process")(process.process)
 app.command("watch")(watch.watch)
 app.command("import")(importing.import_archive)

@@ -1,32 +1,24 @@
-"""Canonical audio on disk: 16 kHz, 16 bit FLAC, written once and read by seek. The only importer of soundfile.
-
-What was written last is also kept in memory, if it is short: it is about to be looked through for pauses, and then
-recognised, and need not be decoded again for either.
-"""
+"""Canonical audio on disk: 16 kHz, 16 bit FLAC, written once and read by seek. The only importer of soundfile."""
 
 import os
-import threading
-from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, BinaryIO, Self, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import soundfile
 
 from asr_pipeline.domain.audio import SAMPLE_RATE_HZ
 from asr_pipeline.domain.errors import StorageFull, UpstreamMissing
 from asr_pipeline.domain.unfinished import partial_name
+from asr_pipeline.engines.recent_audio import LONGEST_KEPT_BYTES, Samples, recent_audio
 
 MAX_CHANNELS = 8  # of FLAC
 COMPRESSION_LEVEL = 0.0  # docs/adr/0005-canonical-audio.md: a higher level costs twice the time for 2 % of the size
 
-KEPT_BYTES = 32 * 2**20  # 17 minutes
-LONGEST_KEPT_BYTES = KEPT_BYTES // 8  # two minutes: memory does not grow with the length of a recording
-
-Samples = npt.NDArray[np.int16]  # (samples, channels)
+T = TypeVar("T")
 
 
 class CanonicalWriter:
@@ -97,7 +89,7 @@ class CanonicalWriter:
         except OSError as error:
             raise self._no_room(error) from error
         if self._kept:
-            _recent.keep(self._destination, np.concatenate(self._kept))
+            recent_audio.keep(self._destination, np.concatenate(self._kept))
 
     def _close(self) -> None:
         try:
@@ -114,58 +106,22 @@ class CanonicalWriter:
         )
 
 
-class _Recent:
-    """The samples of the files written last, by path, up to `KEPT_BYTES`. May be shared by threads."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._files: OrderedDict[Path, tuple[tuple[int, ...], Samples]] = OrderedDict()
-        self._bytes = 0
-
-    def keep(self, path: Path, samples: Samples) -> None:
-        """Keep a file's samples; those that were kept first go."""
-        samples.flags.writeable = False
-        with self._lock:
-            self._forget(path)
-            self._files[path] = _identity(path), samples
-            self._bytes += samples.nbytes
-            while self._bytes > KEPT_BYTES:
-                self._forget(next(iter(self._files)))
-
-    def samples(self, path: Path) -> Samples | None:
-        """Give what is kept of a file, if that file still lies there."""
-        with self._lock:
-            identity, samples = self._files.get(path, ((), None))
-        return samples if samples is not None and identity == _identity(path) else None
-
-    def _forget(self, path: Path) -> None:
-        if path in self._files:
-            self._bytes -= self._files.pop(path)[1].nbytes
-
-
-def _identity(path: Path) -> tuple[int, ...]:
-    try:
-        found = path.stat()
-    except OSError:
-        return ()
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
-
-
-_recent = _Recent()
-
-
 class CanonicalAudio:
-    """Reads canonical audio by seek; one thread at a time. Raises UpstreamMissing where it is missing or damaged."""
+    """Reads canonical audio by seek; one thread at a time. Raises UpstreamMissing where it is missing or damaged.
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    It is a file on disk, or an open one of another kind, whose errors are raised as they are.
+    """
+
+    def __init__(self, source: Path | BinaryIO) -> None:
+        self._path = source if isinstance(source, Path) else Path(getattr(source, "path", "shared audio"))
+        self._heard = None if isinstance(source, Path) else _Heard(source)
+        self._kept = recent_audio.samples(source) if isinstance(source, Path) else None
         self._file: Any = None
-        self._kept = _recent.samples(path)
         if self._kept is not None:
             self.channels, self._samples = int(self._kept.shape[1]), len(self._kept)
             return
         try:
-            self._file = soundfile.SoundFile(path)
+            self._file = soundfile.SoundFile(self._heard or source)
         except (OSError, soundfile.LibsndfileError) as error:
             raise self._unusable(str(error)) from error
         self.channels, self._samples = int(self._file.channels), int(self._file.frames)
@@ -192,37 +148,62 @@ class CanonicalAudio:
     def read_pcm(self, start_s: float, end_s: float, channel: int) -> bytes:
         """Give one channel as 16 bit little-endian PCM; what lies outside the recording is left out."""
         start = min(max(0, round(start_s * SAMPLE_RATE_HZ)), self._samples)
-        samples = max(0, round(end_s * SAMPLE_RATE_HZ) - start)
-        block = self._read(start, samples)
+        block = self._read(start, max(0, round(end_s * SAMPLE_RATE_HZ) - start))
         return bytes(block[:, channel].astype("<i2", copy=False).tobytes())
 
     def blocks(self, samples: int) -> Iterator[Samples]:
         """Give the whole from its start, `samples` at a time; the last block may be shorter."""
-        given = 0
-        while len(block := self._read(given, samples)):
-            given += len(block)
-            yield block
-        if given != self._samples:
-            raise self._unusable(f"{given:,} of {self._samples:,} samples")
+        for start in range(0, self._samples, samples):
+            yield self._read(start, samples)
 
     def _read(self, start: int, samples: int) -> Samples:
         if self._kept is not None:
             return self._kept[start : start + samples]
+        expected = min(samples, self._samples - start)
         try:
             if self._file.tell() != start:
                 self._file.seek(start)
-            block: Samples = self._file.read(samples, dtype="int16", always_2d=True)
+            block: Samples = self._file.read(expected, dtype="int16", always_2d=True)
         except soundfile.LibsndfileError as error:
             raise self._unusable(str(error)) from error
+        if len(block) != expected:
+            raise self._unusable(f"{len(block):,} of {expected:,} samples")
         return block
 
     def _unusable(self, found: str) -> UpstreamMissing:
+        if self._heard is not None and self._heard.error is not None:
+            raise self._heard.error
         return UpstreamMissing(
             str(self._path),
             expected=f"canonical audio, {SAMPLE_RATE_HZ} Hz FLAC",
             found=found,
             remedy="Materialize raw_audio for this recording again.",
         )
+
+
+class _Heard:
+    """A file that libsndfile reads by callbacks, which can't raise: the first error is kept, and nothing given."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.error: BaseException | None = None
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        return self._keep(partial(self._file.seek, offset, whence), -1)
+
+    def tell(self) -> int:
+        return self._keep(self._file.tell, -1)
+
+    def read(self, size_bytes: int = -1) -> bytes:
+        return self._keep(partial(self._file.read, size_bytes), b"")
+
+    def _keep(self, do: Callable[[], T], otherwise: T) -> T:
+        if self.error is None:
+            try:
+                return do()
+            except BaseException as error:  # noqa: BLE001 - raised by the reader, once libsndfile has returned
+                self.error = error
+        return otherwise
 
 
 def _sync(path: Path) -> None:

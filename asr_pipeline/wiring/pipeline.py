@@ -1,5 +1,6 @@
 """Settings -> engines and stores: the product, put together."""
 
+import contextlib
 import resource
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -14,7 +15,7 @@ from stamina.instrumentation import LoggingOnRetryHook, set_on_retry_hooks
 
 from asr_pipeline import __version__
 from asr_pipeline.domain.arrival import Arrival, Outcome, Way
-from asr_pipeline.domain.errors import PermanentFailure, PipelineError, SetupError
+from asr_pipeline.domain.errors import PermanentFailure, PipelineError, SetupError, TransientFailure
 from asr_pipeline.domain.observing import traced_by
 from asr_pipeline.domain.recording import Recording
 from asr_pipeline.domain.redo import Redo
@@ -51,6 +52,7 @@ from asr_pipeline.storage.receiving import Incoming, receiving, store_received
 from asr_pipeline.storage.spans import SqlSpanStore
 from asr_pipeline.storage.staleness import stale
 from asr_pipeline.storage.tallies import SqlTallies
+from asr_pipeline.wiring.cluster import SpanCluster, build_cluster
 from asr_pipeline.wiring.storage import Storage, build_storage
 
 FILES_STORED_AT_ONCE = 4  # they wait for the disk most of the time
@@ -69,6 +71,7 @@ class Pipeline(Storage):
     tallies: SqlTallies
     live: Callable[..., LiveTranscriber]  # of `sample_rate_hz`
     tracing: ExitStack
+    cluster: SpanCluster | None
 
     def register(self, file: Path, way: Way = Way.PROCESS) -> Recording:
         """Store a file's bytes and register it; bytes that are known give the recording they are.
@@ -198,15 +201,24 @@ class Pipeline(Storage):
         )
 
     def preload(self) -> None:
-        """Load both models now. Raises ModelMissing."""
-        self.tools.transcriber.preload()
+        """Load both models now; where a cluster recognises, have its workers load theirs. Raises ModelMissing.
+
+        A cluster that is away is no error yet: recordings fail for now, and are tried again.
+        """
+        if self.cluster is None:
+            self.tools.transcriber.preload()
+        else:
+            with contextlib.suppress(TransientFailure):
+                self.cluster.connect()
         for language in self.rules.target_languages:
             self.tools.translator.preload(SOURCE_LANGUAGE, language)
 
     def close(self) -> None:
-        """Stop the threads, give claims back and close the database's connections."""
+        """Stop the threads, leave the cluster, give claims back and close the database's connections."""
         self.executor.shutdown(cancel_futures=True)
         self.tallies.keep()
+        if self.cluster is not None:
+            self.cluster.close()
         self.claims.close()
         self.tracing.close()
         super().close()
@@ -231,6 +243,8 @@ def _with_engines(storage: Storage) -> Pipeline:
     models = ModelStore(layout.models, starter_dir())
     vosk_model = models.resolve_vosk(settings.vosk_model)
     phrases = read_phrases(settings.recognizer_phrases, vosk_model) if settings.recognizer_phrases else ()
+    transcriber = VoskTranscriber(vosk_model, settings.recognizer_chunk_bytes, phrases)
+    cluster = build_cluster(settings, transcriber)
     tools = Tools(
         decoder=FFmpegDecoder(
             channel_mode=settings.channels,
@@ -243,7 +257,7 @@ def _with_engines(storage: Storage) -> Pipeline:
             padding_ms=settings.speech_pad_ms,
             max_segment_s=settings.max_segment_s,
         ),
-        transcriber=VoskTranscriber(vosk_model, settings.recognizer_chunk_bytes, phrases),
+        transcriber=transcriber,
         translator=ArgosTranslator(
             packages=tuple(models.resolve_translation_packages(settings.argos_packages)),
             beam_size=settings.beam_size,
@@ -257,6 +271,7 @@ def _with_engines(storage: Storage) -> Pipeline:
         glossaries=SqlGlossary(database),
         claims=claims,
         spans=SqlSpanStore(database),
+        cluster=cluster,
     )
     return Pipeline(
         **{field.name: getattr(storage, field.name) for field in fields(storage)},
@@ -267,6 +282,7 @@ def _with_engines(storage: Storage) -> Pipeline:
         tallies=tallies,
         live=partial(VoskLive, vosk_model, phrases),
         tracing=_tracing(settings.traces_endpoint),
+        cluster=cluster,
     )
 
 
