@@ -19,6 +19,7 @@ from asr_pipeline.cli import (
     doctor,
     glossary,
     importing,
+    init_env,
     keys,
     models,
     process,
@@ -69,6 +70,7 @@ app.add_typer(keys.app, name="keys")
 app.command("audit")(audit.audit)
 app.command("doctor")(doctor.doctor)
 app.command("settings")(settings.settings)
+app.command("init-env")(init_env.init_env)
 app.command("verify")(verify.verify)
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
