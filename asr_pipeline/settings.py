@@ -232,6 +232,11 @@ class Settings(BaseSettings):
         "a minute, is given up.",
     )
 
+    @field_validator("secrets_dir")
+    @classmethod
+    def _same_from_anywhere(cls, value: Path | None) -> Path | None:
+        return None if value is None else value.absolute()
+
     @field_validator("target_languages", mode="before")
     @classmethod
     def _split_languages(cls, value: object) -> object:
@@ -316,7 +321,7 @@ class Settings(BaseSettings):
             raise ValueError(message)
         return value
 
-    @field_validator("secrets_dir", "data_dir", "inbox_dir", "recognizer_phrases", "jwt_public_key")
+    @field_validator("data_dir", "inbox_dir", "recognizer_phrases", "jwt_public_key")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser().absolute()
