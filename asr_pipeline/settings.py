@@ -6,6 +6,7 @@ Example: `ASR_PIPELINE_TARGET_LANGUAGES=fa,de ASR_PIPELINE_CHANNELS=split asr-pi
 import ipaddress
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
@@ -45,6 +46,11 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=ENVIRONMENT_PREFIX, frozen=True, extra="forbid")
 
     # Where things are
+    secrets_dir: Path | None = Field(
+        default=None,
+        description="Folder of settings that are files, such as asr_pipeline_database_url, for what must not be in the "
+        "environment, which comes before them.",
+    )
     data_dir: Path = Field(
         default_factory=default_data_dir,
         description="Folder of everything that the program writes: database, Dagster home, audio, results, models.",
@@ -300,6 +306,11 @@ class Settings(BaseSettings):
         "a minute, is given up.",
     )
 
+    @field_validator("secrets_dir")
+    @classmethod
+    def _same_from_anywhere(cls, value: Path | None) -> Path | None:
+        return None if value is None else value.absolute()
+
     @field_validator("target_languages", mode="before")
     @classmethod
     def _split_languages(cls, value: object) -> object:
@@ -450,9 +461,11 @@ _SECRET = {"database_url", "webhook_secret", "webhook_urls"}  # not even where t
 
 def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401 - each setting has a type of its own
     """Read the settings; `overrides` come before the environment. Raises SettingInvalid that names the setting."""
-    _refuse_unknown_names()
+    folder = overrides.get("secrets_dir") or os.environ.get(f"{ENVIRONMENT_PREFIX}SECRETS_DIR") or None
+    _refuse_unknown_names([*os.environ, *_secret_names(folder)])
     try:
-        return Settings(**overrides)
+        values: dict[str, Any] = {"_secrets_dir": folder, **overrides}
+        return Settings(**values)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = str(first["loc"][0]) if first["loc"] else "settings"
@@ -466,9 +479,27 @@ def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401 - each setting 
         ) from error
 
 
-def _refuse_unknown_names() -> None:
+def _secret_names(folder: str | Path | None) -> list[str]:
+    """Give the names of settings that are files, as in the environment. Others lie beside them and are not ours."""
+    if folder is None:
+        return []
+    try:
+        files = [file for file in Path(folder).iterdir() if file.name.upper().startswith(ENVIRONMENT_PREFIX)]
+        for file in files:
+            file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingInvalid(
+            f"{ENVIRONMENT_PREFIX}SECRETS_DIR",
+            expected="a folder of text files that can be read",
+            found=str(error),
+            remedy="Name another folder, or give the user that runs the program the right to read there.",
+        ) from error
+    return [file.name.upper() for file in files]
+
+
+def _refuse_unknown_names(names: Iterable[str]) -> None:
     """Stop at a misspelt name: it would be ignored otherwise, and its default used without a word."""
-    for name in os.environ:
+    for name in names:
         setting = name.removeprefix(ENVIRONMENT_PREFIX).lower()
         if name.startswith(ENVIRONMENT_PREFIX) and setting not in Settings.model_fields:
             raise SettingInvalid(

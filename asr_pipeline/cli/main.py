@@ -20,6 +20,7 @@ from asr_pipeline.cli import (
     doctor,
     glossary,
     importing,
+    init_env,
     keys,
     metrics,
     migrate_to_postgres,
@@ -75,6 +76,7 @@ app.command("audit")(audit.audit)
 app.command("doctor")(doctor.doctor)
 app.command("settings")(settings.settings)
 app.command("metrics")(metrics.metrics)
+app.command("init-env")(init_env.init_env)
 app.command("verify")(verify.verify)
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
