@@ -56,7 +56,9 @@ def around(entries: list[Entry], en: str, fa: str = "{}") -> list[Entry]:
     ]
 
 
-def spans(en: str, fa: str, counts: tuple[int, ...] | range, units: tuple[str, ...], *, linked: bool = False) -> list[Entry]:
+def spans(
+    en: str, fa: str, counts: tuple[int, ...] | range, units: tuple[str, ...], *, linked: bool = False
+) -> list[Entry]:
     """Counts of units of time in a frame, as ``in {} days``. ``linked``: an adjective follows in Persian."""
     entries = []
     for count in counts:
@@ -86,7 +88,9 @@ def _dates() -> list[Entry]:
             entries += [
                 Entry(f"{month.en} {spoken}", spoken_fa, figures=(f"{month.en} {plain}", shown_fa)),
                 Entry(
-                    f"the {spoken} of {month.en}", spoken_fa, figures=(f"the {day}{_suffix(day)} of {month.en}", shown_fa)
+                    f"the {spoken} of {month.en}",
+                    spoken_fa,
+                    figures=(f"the {day}{_suffix(day)} of {month.en}", shown_fa),
                 ),
             ]
     return entries
@@ -137,7 +141,8 @@ def _hour_and_minutes(hour: int) -> list[Entry]:
         if minutes >= 10:
             entries.append(_at(f"{en} {english(minutes)}", past, f"{hour}:{minutes}"))
     entries += [
-        _at(f"{en} {english(minutes)}", f"{fa} و {persian(minutes)} دقیقه", f"{hour}:{minutes}") for minutes in (40, 45, 50)
+        _at(f"{en} {english(minutes)}", f"{fa} و {persian(minutes)} دقیقه", f"{hour}:{minutes}")
+        for minutes in (40, 45, 50)
     ]
     return entries
 
@@ -167,7 +172,12 @@ def _clock() -> list[Entry]:
 
 def _hours_open() -> list[Entry]:
     return [
-        _at(f"{english(first)} to {english(last)}", f"{persian(first)} تا {persian(last)}", f"{first} to {last}", f"{first} تا {last}")
+        _at(
+            f"{english(first)} to {english(last)}",
+            f"{persian(first)} تا {persian(last)}",
+            f"{first} to {last}",
+            f"{first} تا {last}",
+        )
         for first in range(6, 13)
         for last in (*range(first + 1, 13), *range(1, 9))
         if (last - first) % 12 < 10

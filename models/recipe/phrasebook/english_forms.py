@@ -25,6 +25,9 @@ _PLURALS = {
 }
 _IRREGULAR = {  # base: past, participle
     "be": ("was", "been"),
+    "become": ("became", "become"),
+    "begin": ("began", "begun"),
+    "blow": ("blew", "blown"),
     "beat": ("beat", "beaten"),
     "break": ("broke", "broken"),
     "bring": ("brought", "brought"),
@@ -42,9 +45,19 @@ _IRREGULAR = {  # base: past, participle
     "fall": ("fell", "fallen"),
     "feed": ("fed", "fed"),
     "feel": ("felt", "felt"),
+    "fight": ("fought", "fought"),
+    "freeze": ("froze", "frozen"),
+    "hang": ("hung", "hung"),
+    "hide": ("hid", "hidden"),
+    "light": ("lit", "lit"),
+    "ride": ("rode", "ridden"),
+    "shake": ("shook", "shaken"),
+    "sweep": ("swept", "swept"),
+    "dig": ("dug", "dug"),
     "find": ("found", "found"),
     "fly": ("flew", "flown"),
     "forget": ("forgot", "forgotten"),
+    "forgive": ("forgave", "forgiven"),
     "get": ("got", "got"),
     "give": ("gave", "given"),
     "go": ("went", "gone"),
@@ -90,7 +103,10 @@ _IRREGULAR = {  # base: past, participle
     "win": ("won", "won"),
     "write": ("wrote", "written"),
 }
-_DOUBLED = frozenset("ban chat cut drop forget get hit plan put run scan set shut sit stop submit swim win".split())
+_DOUBLED = frozenset(
+    "ban chat chop cut drop forget get grab hit hug jog knit mop plan plug put run scan set ship shop shut sit stir stop "
+    "submit swim transfer trim unplug win wrap".split()
+)
 
 _VOWEL_SOUND = re.compile(r"(?!uni|use|euro|one|user|u s)[aeiou]|hour|honest|x ray")
 
@@ -114,7 +130,15 @@ _OTHERWISE = {
     "does": "do",
     "doesnt": "don't",
 }
-_BASES = {"goes": "go", "likes": "like", "lives": "live", "works": "work", "speaks": "speak", "wants": "want", "needs": "need"}
+_BASES = {
+    "goes": "go",
+    "likes": "like",
+    "lives": "live",
+    "works": "work",
+    "speaks": "speak",
+    "wants": "want",
+    "needs": "need",
+}
 SUBJECT_FORMS = frozenset(_OTHERWISE) | frozenset(_BASES)
 """Every form that a template may ask of a subject on the English side."""
 

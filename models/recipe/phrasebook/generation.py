@@ -10,7 +10,16 @@ from functools import cache
 from models.recipe.phrasebook import english_forms, writing
 from models.recipe.phrasebook.entries import Entry, VerbPhrase
 from models.recipe.phrasebook.slots import all_slots
-from models.recipe.phrasebook.templates import Fill, Slots, Template, render, slot_class, slot_names
+from models.recipe.phrasebook.templates import (
+    Fill,
+    Slots,
+    Template,
+    literal_words,
+    render,
+    slot_forms,
+    slot_names,
+    words_of,
+)
 from models.recipe.phrasebook.text_files import lines
 
 SHORTEST, LONGEST = 2, 14  # words of a sentence
@@ -70,7 +79,9 @@ _ALONE = re.compile(
     r"(good|hello|thank|see you|nice to|yes|no |excuse|one moment|happy|merry|of course|just a|please|have a|get well|"
     r"enjoy|welcome|you are welcome|end of|say hello|congrat|be careful|call|don't|let|take care|keep|that is all)"
 )
-_GREETING = re.compile(r"(good (morning|afternoon|evening|night)|hello|yes|no |excuse|of course|end of|one moment|what is your name)")
+_GREETING = re.compile(
+    r"(good (morning|afternoon|evening|night)|hello|yes|no |excuse|of course|end of|one moment|what is your name)"
+)
 
 
 @cache
@@ -139,20 +150,20 @@ def _pair(template: Template, fill: Fill, rng: random.Random) -> Pair:
 
 def _sides(template: Template, fill: Fill, *, figures: bool) -> tuple[str, str]:
     en = render(template.en, fill, "english", figures=figures)
-    return re.sub(r"\ba (?=[aeiou])(?!uni|use|euro|one)", "an ", en), render(template.fa, fill, "persian", figures=figures)
+    return re.sub(r"\ba (?=[aeiou])(?!uni|use|euro|one)", "an ", en), render(
+        template.fa, fill, "persian", figures=figures
+    )
 
 
 @cache
 def vocabulary() -> frozenset[str]:
     """Every English word that a sentence may hold, as the recognizer writes it."""
     slots = _slots_with_phrases()
-    words: set[str] = set()
-    for filler in writing.FILLERS:
-        words.update(filler.split())
-    rng = random.Random(0)
-    for pair in sentences(0, _VOCABULARY_SENTENCES):
-        words.update(pair.recognizer_en.split())
-    return frozenset(words)
-
-
-_VOCABULARY_SENTENCES = 60_000
+    found = {word for filler in writing.FILLERS for word in filler.split()}
+    forms: set[tuple[str, str]] = set()
+    for template in templates():
+        found |= literal_words(template.en)
+        forms |= slot_forms(template.en)
+    for name, form in forms:
+        found |= words_of(slots[name], form)
+    return frozenset(found)

@@ -15,9 +15,7 @@ _ORDINALS_EN = (
     "zeroth first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth "
     "fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth twentieth"
 ).split()
-_ONES_FA = (
-    "صفر یک دو سه چهار پنج شش هفت هشت نه ده یازده دوازده سیزده چهارده پانزده شانزده هفده هجده نوزده"
-).split()
+_ONES_FA = ("صفر یک دو سه چهار پنج شش هفت هشت نه ده یازده دوازده سیزده چهارده پانزده شانزده هفده هجده نوزده").split()
 _TENS_FA = "_ _ بیست سی چهل پنجاه شصت هفتاد هشتاد نود".split()
 _HUNDREDS_FA = "_ صد دویست سیصد چهارصد پانصد ششصد هفتصد هشتصد نهصد".split()
 _FIGURES_FA = str.maketrans("0123456789,", "۰۱۲۳۴۵۶۷۸۹٬")
@@ -94,6 +92,9 @@ def ordinals(values: Iterable[int]) -> list[Entry]:
     return [Entry(english_ordinal(value), persian_ordinal(value)) for value in values]
 
 
+_PLUS, _MINUS = ("plus", "به علاوه‌ی"), ("minus", "منهای")
+
+
 class DigitRun:
     """Spoken digits, as of a telephone number: ``shortest`` to ``longest``, with runs of equal ones."""
 
@@ -120,6 +121,10 @@ class DigitRun:
             figures=(shown, to_persian_figures(shown)),
         )
 
+    def everything(self) -> list[Entry]:
+        """Each digit, zero by both names."""
+        return [Entry(" ".join(sorted(DIGIT_WORDS_EN)), " ".join(_ONES_FA[:10]))]
+
 
 class Sum:
     """Two numbers and their sum."""
@@ -127,7 +132,11 @@ class Sum:
     def draw(self, rng: random.Random) -> Entry:
         """A new sum, at most 99."""
         first, second = rng.randint(1, 60), rng.randint(1, 39)
-        return _calculation(first, second, first + second, ("plus", "به علاوه‌ی"))
+        return _calculation(first, second, first + second, _PLUS)
+
+    def everything(self) -> list[Entry]:
+        """One that holds each word."""
+        return [_calculation(number, number, number, _PLUS) for number in range(1, 100)]
 
 
 class Difference:
@@ -137,7 +146,11 @@ class Difference:
         """A new difference, at least 1."""
         first = rng.randint(3, 99)
         second = rng.randint(1, first - 1)
-        return _calculation(first, second, first - second, ("minus", "منهای"))
+        return _calculation(first, second, first - second, _MINUS)
+
+    def everything(self) -> list[Entry]:
+        """One that holds each word."""
+        return [_calculation(number, number, number, _MINUS) for number in range(1, 100)]
 
 
 def _calculation(first: int, second: int, result: int, operator: tuple[str, str]) -> Entry:

@@ -44,13 +44,17 @@ def slots(classes: dict[str, list[Entry]]) -> dict[str, list[Entry] | Source]:
     """Slots that hold people, from the classes ``name``, ``kin_words``, ``object_pronoun`` and ``the_person``."""
     names, kin_words = classes["name"], classes["kin_words"]
     kin = [Entry(f"my {word.en}", possessive(word.fa, "my")) for word in kin_words]
-    any_kin = [Entry(f"{en} {word.en}", possessive(word.fa, owner)) for en, owner in _OWNERS.items() for word in kin_words]
+    any_kin = [
+        Entry(f"{en} {word.en}", possessive(word.fa, owner)) for en, owner in _OWNERS.items() for word in kin_words
+    ]
     close = [entry for entry in kin if entry.en.split()[-1] in _CLOSE]
     objects = names + kin + classes["object_pronoun"]
     named: list[Entry] = [Subject(entry.en, entry.fa) for entry in names + kin]
     others = [*named, *_GROUPS, *_SINGLE]
     singular: list[Entry] = [entry for entry in PRONOUNS if entry.en in ("i", "he", "she")]
-    singular += [entry for entry in others if entry.person not in (_PLURAL,) and not entry.en.startswith(("the ", "our "))]
+    singular += [
+        entry for entry in others if entry.person not in (_PLURAL,) and not entry.en.startswith(("the ", "our "))
+    ]
     return {
         "kin": kin,
         "anykin": any_kin,

@@ -23,12 +23,12 @@ def all_slots() -> Slots:
     slots |= people.slots(classes)
     phrases = patterns()
     slots |= {
-        "vp": VerbPhrases(phrases, slots, lambda marks: True),
-        "act": VerbPhrases(phrases, slots, lambda marks: "instant" not in marks),
+        "vp": VerbPhrases(phrases, slots, lambda marks: "news" not in marks),
+        "act": VerbPhrases(phrases, slots, lambda marks: not marks & {"instant", "news"}),
         "rout": VerbPhrases(phrases, slots, lambda marks: "routine" in marks),
         "findable": VerbPhrases(phrases, slots, lambda marks: "findable" in marks),
         "job_vp": VerbPhrases(phrases, slots, lambda marks: "work" in marks),
-        "health_vp": VerbPhrases(phrases, slots, lambda marks: "health" in marks),
+        "news_vp": VerbPhrases(phrases, slots, lambda marks: "news" in marks),
     }
     return slots
 
@@ -56,7 +56,9 @@ def _numbers() -> dict[str, list[Entry] | Source]:
 def _times(classes: dict[str, list[Entry]]) -> dict[str, list[Entry] | Source]:
     days, parts = times.ON_DAY, times.PART_OF_A_DAY
     soon = times.spans("in {}", "{} دیگر", (2, 3, 4, 5, 6, 10), ("hours", "days", "weeks", "months"), linked=True)
-    soon += times.spans("in {}", "{} دیگر", (2, 5, 10, 15, 20, 30, 45), ("minutes",), linked=True) + classes["soon_words"]
+    soon += (
+        times.spans("in {}", "{} دیگر", (2, 5, 10, 15, 20, 30, 45), ("minutes",), linked=True) + classes["soon_words"]
+    )
     next_days = [Entry(f"next {day.en}", ezafe(day.fa) + " آینده") for day in times.DAYS]
     last_days = [Entry(f"last {day.en}", ezafe(day.fa) + " گذشته") for day in times.DAYS]
     before_days = times.around(times.DAYS, "before {}", "قبل از {}")

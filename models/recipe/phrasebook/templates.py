@@ -7,7 +7,7 @@ person after an at sign: ``{item:my}``, ``{vp:past@subj}``, ``{vp:subj@5}``.
 import itertools
 import random
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -32,6 +32,10 @@ class Source(Protocol):
         """One entry."""
         ...
 
+    def everything(self) -> Iterable[Entry]:
+        """Entries that together hold every word it may draw."""
+        ...
+
 
 Slots = Mapping[str, Sequence[Entry] | Source]
 
@@ -46,10 +50,20 @@ class OneOf:
         """One entry of one group."""
         return draw(rng, rng.choices(self._groups, self._weights)[0])
 
+    def everything(self) -> Iterator[Entry]:
+        """All entries of all groups."""
+        for group in self._groups:
+            yield from everything(group)
+
 
 def draw(rng: random.Random, source: Sequence[Entry] | Source) -> Entry:
     """One entry of a list or another source."""
     return rng.choice(source) if isinstance(source, Sequence) else source.draw(rng)
+
+
+def everything(source: Sequence[Entry] | Source) -> Iterable[Entry]:
+    """All entries of a list, or what another source names as such."""
+    return source if isinstance(source, Sequence) else source.everything()
 
 
 def slot_names(text: str) -> tuple[str, ...]:
@@ -73,6 +87,27 @@ def render(text: str, fill: Fill, side: str, *, figures: bool = False) -> str:
         return write(form or "", person, figures=figures)
 
     return re.sub(r" +", " ", _SLOT.sub(word, text)).strip()
+
+
+def literal_words(text: str) -> set[str]:
+    """English words of ``text`` outside its slots."""
+    return set(_SLOT.sub(" ", text).replace(",", " ").split())
+
+
+def slot_forms(text: str) -> set[tuple[str, str]]:
+    """The classes that ``text`` draws from, each with the form it asks for."""
+    return {(slot_class(match.group(1)), match.group(2) or "") for match in _SLOT.finditer(text)}
+
+
+def words_of(source: Sequence[Entry] | Source, form: str) -> set[str]:
+    """Every English word that ``form`` of an entry of ``source`` may come out with."""
+    persons = (1, THIRD_SINGULAR) if form == "pres" else (THIRD_SINGULAR,)
+    return {
+        word
+        for entry in everything(source)
+        for person in persons
+        for word in entry.english(form, person).replace(",", " ").split()
+    }
 
 
 @dataclass(frozen=True)

@@ -1,19 +1,20 @@
 """Verb phrases of ``verbs/*.txt``: nested templates that a slot like ``{vp}`` draws.
 
 A line is English, the Persian complement, the Persian infinitive and marks: ``routine`` (done again and again),
-``instant`` (one is not caught in the midst of it), ``findable`` (one asks where to), ``work`` (done at work).
+``instant`` (one is not caught in the midst of it), ``findable`` (one asks where to), ``work`` (done at work), ``news``
+(what governments and companies do).
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from models.recipe.phrasebook.entries import VerbPhrase
 from models.recipe.phrasebook.persian_verbs import VERBS
-from models.recipe.phrasebook.templates import Slots, draw, render, slot_class, slot_names
+from models.recipe.phrasebook.templates import Fill, Slots, draw, everything, render, slot_class, slot_names
 from models.recipe.phrasebook.text_files import lines
 
-MARKS = frozenset({"routine", "instant", "findable", "work", "health"})
+MARKS = frozenset({"routine", "instant", "findable", "work", "news"})
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,10 @@ class Pattern:
 
     def draw(self, rng: random.Random, slots: Slots) -> VerbPhrase:
         """The phrase with its own slots filled."""
-        fill = {name: draw(rng, slots[slot_class(name)]) for name in slot_names(self.en)}
+        return self.filled({name: draw(rng, slots[slot_class(name)]) for name in slot_names(self.en)})
+
+    def filled(self, fill: Fill) -> VerbPhrase:
+        """The phrase with ``fill`` in its slots."""
         en, fa = render(self.en, fill, "english"), render(self.fa, fill, "persian")
         figures = None
         if any(entry.figures for entry in fill.values()):
@@ -54,13 +58,23 @@ class VerbPhrases:
         """One phrase."""
         return rng.choices(self._patterns, self._weights)[0].draw(rng, self._slots)
 
+    def everything(self) -> Iterator[VerbPhrase]:
+        """Each pattern, with every entry in each of its slots once."""
+        for pattern in self._patterns:
+            names = slot_names(pattern.en)
+            entries = {name: list(everything(self._slots[slot_class(name)])) for name in names}
+            for place in range(max((len(some) for some in entries.values()), default=1)):
+                yield pattern.filled({name: some[place % len(some)] for name, some in entries.items()})
+
 
 def patterns() -> list[Pattern]:
     """All lines of ``verbs/``."""
     found = []
     for line in lines("verbs"):
         if not 3 <= len(line.fields) <= 4:
-            raise ValueError(f"{line.place}: expected 'English | complement | infinitive [| marks]', found {line.fields}")
+            raise ValueError(
+                f"{line.place}: expected 'English | complement | infinitive [| marks]', found {line.fields}"
+            )
         en, fa, infinitive, *marks = line.fields
         named = frozenset(marks[0].split()) if marks else frozenset()
         if infinitive not in VERBS or named - MARKS or set(slot_names(fa)) != set(slot_names(en)):
