@@ -26,7 +26,7 @@ SHORTEST, LONGEST = 2, 14  # words of a sentence
 _HELD_OUT_OF = 37
 _TELLING_FILLERS = 3
 _GIVE_UP_AFTER = 20_000  # draws in a row that gave nothing new
-_PROPER_CLASSES = ("name", "city", "country", "lang", "nation", "month", "day", "brand", "surname")
+_PROPER_CLASSES = ("name", "city", "country", "lang", "nation", "month", "day", "surname")
 _COMMON_WORDS = frozenset({"new", "may", "march"})  # proper in one sense alone
 _HESITANT = 0.03
 
@@ -89,7 +89,7 @@ def proper_nouns() -> frozenset[str]:
     """Words that are written with a capital."""
     slots = all_slots()
     entries = [entry for name in _PROPER_CLASSES for entry in slots.get(name, []) if isinstance(entry, Entry)]  # type: ignore[union-attr]
-    return frozenset(word for entry in entries for word in entry.en.split()) - _COMMON_WORDS | {"i", "york"}
+    return frozenset(word for entry in entries for word in entry.en.split()) - _COMMON_WORDS | {"i", "york", "united", "nations", "european"}
 
 
 def held_out(pair: Pair) -> bool:

@@ -16,6 +16,9 @@ _VOWEL_VAV = ("یو", "لو")
 _CONSONANT_WORDS = frozenset({"نو", "پلو", "راهرو", "پیاده‌رو", "خودرو"})
 
 
+_UNJOINED = ("ا", "د", "ذ", "ر", "ز", "ژ", "و")
+
+
 class Ending(Enum):
     """How a word ends in speech."""
 
@@ -66,5 +69,5 @@ def possessive(phrase: str, owner: str) -> str:
 
 
 def plural(phrase: str) -> str:
-    """The plural in -ha, with a half space."""
-    return phrase + HALF_SPACE + "ها"
+    """The plural in -ha; a half space keeps it from joining, where the last letter would join."""
+    return phrase + ("" if phrase.endswith(_UNJOINED) else HALF_SPACE) + "ها"

@@ -146,8 +146,8 @@ def goes_together(fill: Fill) -> bool:
     for first, second in itertools.combinations(fill.items(), 2):
         if _same(first, second):
             return False
-    phrase = next((entry for entry in fill.values() if isinstance(entry, VerbPhrase)), None)
-    return phrase is None or (_subject_fits(fill, set(phrase.en.split())) and _time_fits(fill, set(phrase.en.split())))
+    phrases = [set(entry.en.split()) for entry in fill.values() if isinstance(entry, VerbPhrase)]
+    return all(_subject_fits(fill, words) and _time_fits(fill, words) for words in phrases)
 
 
 def _same(first: tuple[str, Entry], second: tuple[str, Entry]) -> bool:
