@@ -3,12 +3,12 @@
 import random
 import re
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
-from models.recipe.phrasebook import english_forms, writing
-from models.recipe.phrasebook.entries import Entry, VerbPhrase
+from models.recipe.phrasebook import writing
+from models.recipe.phrasebook.entries import Entry
 from models.recipe.phrasebook.slots import all_slots
 from models.recipe.phrasebook.templates import (
     Fill,
@@ -100,19 +100,25 @@ def held_out(pair: Pair) -> bool:
     return zlib.crc32(key.encode()) % _HELD_OUT_OF == 0
 
 
-def sentences(seed: int, count: int) -> Iterator[Pair]:
-    """``count`` distinct pairs (fewer, if the phrasebook can't write as many): each fixed phrase, then drawn ones."""
+def sentences(
+    seed: int, count: int, keep: Callable[[Template], bool] = lambda template: bool(template.en)
+) -> Iterator[Pair]:
+    """``count`` distinct pairs (fewer, if the phrasebook can't write as many): each fixed phrase, then drawn ones.
+
+    ``keep`` chooses among the templates.
+    """
     rng = random.Random(seed)
     known: set[str] = set()
-    for template in templates():
+    chosen = [template for template in templates() if keep(template)]
+    for template in chosen:
         if not template.slots and len(known) < count:
             pair = _pair(template, {}, rng)
             known.add(pair.recognizer_en)
             yield pair
-    weights = [template.share for template in templates()]
+    weights = [template.share for template in chosen]
     idle = 0
     while len(known) < count and idle < _GIVE_UP_AFTER:
-        for template in rng.choices(templates(), weights, k=1000):
+        for template in rng.choices(chosen, weights, k=1000):
             fill = template.draw(rng, _slots_with_phrases()) if template.slots else None
             pair_or_none = _pair(template, fill, rng) if fill else None
             if pair_or_none is None or not _is_new(pair_or_none, known):
