@@ -104,7 +104,7 @@ _IRREGULAR = {  # base: past, participle
     "write": ("wrote", "written"),
 }
 _DOUBLED = frozenset(
-    "ban chat chop cut drop forget get grab hit hug jog knit mop plan plug put run scan set ship shop shut sit stir stop "
+    "ban begin chat chop cut dig drop forget get grab hit hug jog knit mop plan plug put run scan set ship shop shut sit stir stop "
     "submit swim transfer trim unplug win wrap".split()
 )
 
