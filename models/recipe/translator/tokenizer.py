@@ -34,7 +34,7 @@ _TEXT_LINES = 300_000  # read for training; more changes nothing
 
 
 def train(folder: Path, pieces: int) -> Path:
-    """Train on ``train.tsv`` in ``folder``; the model lies beside it as ``tokenizer.model``, and is kept if it is there."""
+    """Train on ``train.tsv`` in ``folder``, unless ``tokenizer.model`` lies beside it; gives the model's path."""
     target = folder / "tokenizer.model"
     if target.exists():
         return target
