@@ -45,6 +45,8 @@ WRITTEN_BEFORE = frozenset(
     }
 )
 HOME_VARIABLE = "DAGSTER_HOME"
+BATCH_VARIABLE = "DAGSTER_EVENT_BATCH_SIZE"
+PLANNED_AT_ONCE = 1000  # what a run plans is written so many events at once, where Dagster would write each by itself
 LOCATION = "asr_pipeline"  # the code location's name in workspace.yaml and pyproject.toml
 REPOSITORY_TAG = ".dagster/repository"  # by it the UI shows a run at its job
 
@@ -116,16 +118,23 @@ def _one_at_a_time(home: Path) -> Iterator[None]:
 
 @contextmanager
 def _named(home: Path) -> Iterator[None]:
-    """Name the home as Dagster's own processes do: `dagster.yaml` finds its storage by this variable."""
-    before = os.environ.get(HOME_VARIABLE)
-    os.environ[HOME_VARIABLE] = str(home)
+    """Set what Dagster reads from the environment, in its own processes too."""
+    wanted = dagster_environment(home)
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
     try:
         yield
     finally:
-        if before is None:
-            del os.environ[HOME_VARIABLE]
-        else:
-            os.environ[HOME_VARIABLE] = before
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def dagster_environment(home: Path) -> dict[str, str]:
+    """Give the variables that Dagster's processes need: `dagster.yaml` finds its storage by the first."""
+    return {HOME_VARIABLE: str(home), BATCH_VARIABLE: os.environ.get(BATCH_VARIABLE, str(PLANNED_AT_ONCE))}
 
 
 def add_partitions(instance: dg.DagsterInstance, recording_ids: Iterable[str]) -> None:
@@ -166,7 +175,8 @@ def execute(
 ) -> None:
     """Run a job in this process. A step that ends by naming what failed is no error; what stops the run is raised."""
     run_id = str(uuid.uuid4())
-    quiet = {"console": {"config": {"log_level": "CRITICAL"}}}
+    log_level = "CRITICAL" if load_settings().log_format == "plain" else "INFO"  # what people see here is no log
+    quiet = {"console": {"config": {"log_level": log_level}}}
     try:
         job.execute_in_process(
             instance=instance,

@@ -5,11 +5,12 @@ brought up to date in one transaction that others wait for, so that a process th
 (docs/adr/0012-postgresql.md).
 """
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import sqlalchemy as sa
+from dagster import AssetKey, DagsterEventType, EventLogEntry
 from dagster._core.storage.base_storage import DagsterStorage
 from dagster._core.storage.event_log import SqlEventLogStorageMetadata
 from dagster._core.storage.runs import RunStorageSqlMetadata
@@ -73,6 +74,8 @@ class KeptSchedules(_Kept, PostgresScheduleStorage):
 class KeptEvents(_Kept, PostgresEventLogStorage):
     """`PostgresEventLogStorage` with kept connections."""
 
+    stores_mixed_batches = True  # as `KeptEventLog`
+
     def __init__(self, connections: Connections) -> None:
         self._tables: set[str] = set()
         super().__init__(connections)
@@ -86,15 +89,24 @@ class KeptEvents(_Kept, PostgresEventLogStorage):
             self._tables.add(table_name)
         return table_name in self._tables
 
-    @contextmanager
-    def together(self, run_id: str) -> Iterator[None]:  # noqa: ARG002 - which SQLite needs
-        """Write what this thread stores meanwhile in one transaction.
+    def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
+        """Store events of assets and checks in one transaction; an asset's materializations in one statement.
 
-        One at a time: Dagster goes on reading after the highest number that it saw, and would miss a lower one that
-        is committed later.
+        One transaction at a time: Dagster goes on reading after the highest number that it saw, and would miss a lower
+        one that is committed later.
         """
+        of_asset: dict[AssetKey | None, list[EventLogEntry]] = {}
+        others = []
+        for event in events:
+            if event.dagster_event_type is DagsterEventType.ASSET_MATERIALIZATION:
+                of_asset.setdefault(event.get_dagster_event().asset_key, []).append(event)
+            else:
+                others.append(event)
         with self.connections.hold(TOGETHER_LOCK):
-            yield
+            for alike in of_asset.values():
+                super().store_event_batch(alike)
+            for event in others:
+                self.store_event(event)
 
 
 class PostgresStorage(DagsterStorage[Any]):

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -75,8 +75,13 @@ def reading(engine: Engine) -> Iterator[Connection]:
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
     """Give a connection in one transaction: committed at the end, undone after an error. Errors as `reading`."""
-    with database_errors(engine.url), engine.execution_options(**{_WRITES: True}).begin() as connection:
+    with database_errors(engine.url), _writer(engine).begin() as connection:
         yield connection
+
+
+@lru_cache(maxsize=8)
+def _writer(engine: Engine) -> Engine:
+    return engine.execution_options(**{_WRITES: True})
 
 
 def upgrade(engine: Engine) -> None:

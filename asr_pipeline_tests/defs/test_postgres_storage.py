@@ -15,11 +15,11 @@ from dagster_postgres.utils import pg_alembic_config
 
 from asr_pipeline.defs import postgres_storage
 from asr_pipeline.defs.instance import open_instance
-from asr_pipeline.defs.postgres_storage import HEAD, SCHEMA, KeptEvents, PostgresStorage
+from asr_pipeline.defs.postgres_storage import HEAD, SCHEMA, TOGETHER_LOCK, KeptEvents, PostgresStorage
 from asr_pipeline.domain.errors import SettingInvalid, StoreUnavailable
 from asr_pipeline.storage.database import open_database, upgrade
 from asr_pipeline_tests.conftest import HOUSE_VARIABLE, _postgres_database
-from asr_pipeline_tests.defs.test_embedded_storage import run, seen
+from asr_pipeline_tests.defs.test_embedded_storage import rewritten, run, seen
 
 pytestmark = [pytest.mark.e2e, pytest.mark.database]
 PROCESS_MAX_S = 120
@@ -183,19 +183,21 @@ def test_threads_write_at_once(tmp_path: Path, url: str) -> None:
         log = instance.event_log_storage
         assert isinstance(log, KeptEvents)
         materialization = dg.AssetMaterialization("thing", partition="a")
+        batch = rewritten(instance, run(instance), "b")
 
         def write() -> None:
             for _ in range(5):
                 instance.report_runless_asset_event(materialization)
-                with log.together(""):
-                    instance.report_runless_asset_event(materialization)
+                log.store_event_batch(batch)
 
         threads = [threading.Thread(target=write) for _ in range(8)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        assert len(instance.fetch_materializations(dg.AssetKey("thing"), limit=100).records) == 80
+        assert len(instance.fetch_materializations(dg.AssetKey("thing"), limit=100).records) == 81
+        check = dg.AssetCheckKey(dg.AssetKey("thing"), "good")
+        assert {one.partition for one in log.get_asset_check_execution_history(check, limit=100)} == {None, "b"}
     engine = sa.create_engine(url, poolclass=sa.NullPool)
     with engine.connect() as connection:
         assert connection.execute(sa.text(f"SELECT count(*) {OTHERS}")).scalar() == 0
@@ -215,7 +217,7 @@ def test_lost_connections_are_made_anew_and_a_transaction_is_undone(tmp_path: Pa
         assert seen(instance, [run_id]) == before
 
         def lose_it() -> None:
-            with log.together(run_id):
+            with log.connections.hold(TOGETHER_LOCK):
                 log.store_event(entry)
                 with log._connect() as held:
                     held.execute(sa.text(END_THIS))
