@@ -14,7 +14,7 @@ from dagster_shared.record import copy
 from asr_pipeline.defs.embedded_storage import KEPT, KeptEventLog
 from asr_pipeline.defs.instance import open_instance
 
-pytestmark = [pytest.mark.e2e, pytest.mark.database]
+pytestmark = [pytest.mark.e2e, pytest.mark.database, pytest.mark.sqlite_alone]
 
 
 @dg.asset(
