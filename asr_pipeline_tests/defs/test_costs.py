@@ -114,7 +114,7 @@ def test_events_a_recording_and_a_run(house: House, memos: list[Path]) -> None:
     }
     assert {kind: kinds[kind] for kind in of_recordings} == of_recordings
     assert kinds.total() - sum(of_recordings.values()) <= EVENTS_A_RUN
-    size = sum(len(entry.to_json()) for entry in house.instance.all_logs(run.run_id))
+    size = sum(len(dg.serialize_value(entry)) for entry in house.instance.all_logs(run.run_id))
     assert size <= 6 * EVENT_BYTES_A_RECORDING + 100_000
 
 
