@@ -61,16 +61,25 @@ def test_one_worker_makes_calls_by_priority_raises_what_they_raise_and_leaves_ou
     tmp_path: Path,
 ) -> None:
     notes, gate = tmp_path / "notes", tmp_path / "gate"
-    with calls(Local(scaling(most=1), {}), prepare=partial(take_note, notes, "prepared")) as cluster:
+    place = Local(scaling(most=1), {})
+
+    def known() -> int:
+        assert place._cluster is not None
+        return len(place._cluster.scheduler.tasks)
+
+    with calls(place, prepare=partial(take_note, notes, "prepared")) as cluster:
         assert cluster.threads == 0
         cluster.connect()
         assert cluster.threads == 1
-        cluster.submit(begin_and_wait_for, gate, tmp_path / "begun")
-        wait_until((tmp_path / "begun").exists, "a call")
+        for number in range(4):
+            cluster.submit(begin_and_wait_for, gate, tmp_path / f"begun {number}")
+        wait_until((tmp_path / "begun 0").exists, "a call")
         later = [cluster.submit(take_note, notes, name, priority=of) for name, of in (("low", -9), ("high", -1))]
         dropped = cluster.submit(take_note, notes, "dropped", priority=5)
+        wait_until(lambda: known() == 7, "calls that wait")
         assert dropped.cancel()
         failing = cluster.submit(poison.fail)
+        wait_until(lambda: known() == 7, "one less, and another")
         gate.touch()
         for one in later:
             one.result(60)
@@ -95,7 +104,7 @@ def test_workers_come_with_the_backlog_and_go_after_it(bounds: Scaling, tmp_path
     with calls(Local(bounds, {})) as cluster:
         cluster.connect()
         counts.append(cluster.threads)
-        asked = [cluster.submit(doze, enough) for _ in range(200)]
+        asked = [cluster.submit(doze, enough) for _ in range(60)]
         wait_until(lambda: count(2), "a second worker")
         enough.touch()
         for one in asked:
