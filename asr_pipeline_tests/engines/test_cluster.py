@@ -65,6 +65,7 @@ def test_one_worker_makes_calls_by_priority_raises_what_they_raise_and_leaves_ou
 
     def known() -> int:
         assert place._cluster is not None
+        assert place._cluster.scheduler is not None
         return len(place._cluster.scheduler.tasks)
 
     with calls(place, prepare=partial(take_note, notes, "prepared")) as cluster:

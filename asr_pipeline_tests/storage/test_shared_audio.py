@@ -1,11 +1,5 @@
 """Audio that other machines read: at an address of a file system, and of an S3 server."""
 
-import os
-import subprocess
-import sys
-import urllib.request
-from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -15,49 +9,9 @@ import s3fs
 from asr_pipeline.domain.errors import SetupError, TransientFailure
 from asr_pipeline.engines.canonical_audio import CanonicalAudio, CanonicalWriter
 from asr_pipeline.storage.shared_audio import SharedAudio
-from asr_pipeline_tests.e2e.clusters import wait_until
 from asr_pipeline_tests.ports import free_port
 
 SECONDS = 30
-
-
-@pytest.fixture(scope="session")
-def s3_server() -> Iterator[str]:
-    """Address of an S3 server, a process of its own."""
-    port = free_port()
-    endpoint = f"http://127.0.0.1:{port}"
-
-    def answers() -> bool:
-        with suppress(OSError), urllib.request.urlopen(endpoint, timeout=10):
-            return True
-        return False
-
-    with subprocess.Popen(
-        [Path(sys.executable).with_name("moto_server"), "-H", "127.0.0.1", "-p", str(port)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as server:
-        try:
-            wait_until(answers, "an S3 server")
-            yield endpoint
-        finally:
-            server.kill()
-
-
-@pytest.fixture
-def bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Address of a bucket; credentials are where AWS' own tools look for them."""
-    for name, value in {
-        "AWS_ENDPOINT_URL": s3_server,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }.items():
-        monkeypatch.setenv(name, value)
-    s3fs.S3FileSystem.clear_instance_cache()
-    name = f"bucket-{os.urandom(4).hex()}"
-    s3fs.S3FileSystem().mkdir(name)
-    return f"s3://{name}/audio"
 
 
 @pytest.fixture(params=["file", "s3"])
