@@ -20,7 +20,10 @@ from asr_pipeline.cli import (
     doctor,
     glossary,
     importing,
+    init_env,
     keys,
+    metrics,
+    migrate_to_postgres,
     models,
     process,
     quarantine,
@@ -72,9 +75,12 @@ app.add_typer(keys.app, name="keys")
 app.command("audit")(audit.audit)
 app.command("doctor")(doctor.doctor)
 app.command("settings")(settings.settings)
+app.command("metrics")(metrics.metrics)
+app.command("init-env")(init_env.init_env)
 app.command("verify")(verify.verify)
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
+app.command("migrate-to-postgres")(migrate_to_postgres.migrate_to_postgres)
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - typer's signature

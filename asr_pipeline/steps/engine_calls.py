@@ -16,6 +16,7 @@ from functools import partial
 from typing import TypeVar
 
 from asr_pipeline.domain.errors import EngineCrashed, EngineFailed, EngineStuck
+from asr_pipeline.domain.observing import working_on
 from asr_pipeline.ports import Claim
 from asr_pipeline.steps.isolation import ChildDied, Isolation
 
@@ -63,6 +64,10 @@ class EngineCalls:
 
     async def run(self, call: EngineCall, work: Callable[..., T], *arguments: object) -> tuple[T, float]:
         """Give a call's result and the seconds it took. Raises the engine's errors, EngineStuck, EngineCrashed."""
+        with working_on("engine call", call=call.name):
+            return await self._run(call, work, *arguments)
+
+    async def _run(self, call: EngineCall, work: Callable[..., T], *arguments: object) -> tuple[T, float]:
         if call.claim.is_suspect(call.name):
             logger.warning("%s: a process died in %s before: it is made in isolation", call.subject, call.name)
             return await self.run_alone(call, work, *arguments)
@@ -81,7 +86,8 @@ class EngineCalls:
         """Make a call for several recordings, as `run`. Raises EngineStuck where it fails: try each alone then."""
         limit_s = self._limits.of(audio_s)
         try:
-            return await self._in_thread(limit_s, partial(_timed, work, arguments))
+            with working_on("engine call", call=subject):
+                return await self._in_thread(limit_s, partial(_timed, work, arguments))
         except _Overdue:
             raise _stuck(subject, limit_s) from None
         except MemoryError as error:
