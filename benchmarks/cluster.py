@@ -10,7 +10,6 @@ in its own process.
 import argparse
 import asyncio
 import datetime as dt
-import os
 import subprocess
 import sys
 import tempfile
@@ -23,23 +22,20 @@ from pathlib import Path
 import distributed
 import psutil
 from archive import REPOSITORY, free_port, machine, running, varied, write_section
-from distributed import Client, Worker
+from cluster_workers import a_span, nap
+from distributed import Client
 
-from asr_pipeline.domain.segment import Segment, Span
 from asr_pipeline.domain.stage import Stage
-from asr_pipeline.domain.transcript import Utterance, Word
 from asr_pipeline.engines.cluster.setup import TASK, set_defaults
 from asr_pipeline.engines.recognizer import VoskTranscriber
 from asr_pipeline.ports import RunContext
 from asr_pipeline.settings import load_settings
 from asr_pipeline.storage.models import starter_dir
 from asr_pipeline.wiring.cluster import recogniser_of
-from asr_pipeline.wiring.cluster_worker import Recogniser
 from asr_pipeline.wiring.pipeline import open_pipeline
 
 LOOK_S = 0.1
 LONGEST_START_S = 300
-SEGMENTS, WORDS = 6, 70  # of a span of 30 s of speech
 NAP_S = 10.0
 
 
@@ -120,27 +116,11 @@ def recognised(data_dir: Path, address: str, files: list[Path]) -> float:
         return time.perf_counter() - began_s
 
 
-async def nap(_recogniser: Recogniser, span: Span, _shared: str | None, nap_s: float) -> tuple[list[Utterance], float]:
-    """Sleep; give what a span gives."""
-    await asyncio.sleep(nap_s)
-    words = tuple(
-        Word("something", span.segments[0].start_s + n / 3, span.segments[0].start_s + n / 3 + 0.2, 0.9)
-        for n in range(WORDS // SEGMENTS)
-    )
-    return [Utterance(0, 0, words) for _ in range(SEGMENTS)], nap_s
-
-
-def a_span(index: int) -> Span:
-    """Give a span as there are: of six segments."""
-    segments = tuple(Segment(n, 0, 40.0 * index + 6 * n, 40.0 * index + 6 * n + 5) for n in range(SEGMENTS))
-    return Span(f"recording-{index % 50:012d}", index, segments)
-
-
 @contextmanager
 def simulated(address: str, workers: int) -> Iterator[None]:
     """Run workers that can sleep, in two processes."""
     halves = [workers // 2, workers - workers // 2]
-    command = [sys.executable, __file__, "--simulate", address]
+    command = [sys.executable, str(Path(__file__).with_name("cluster_workers.py")), address]
     processes = [subprocess.Popen([*command, str(half)], stderr=subprocess.DEVNULL) for half in halves]
     try:
         yield
@@ -148,16 +128,6 @@ def simulated(address: str, workers: int) -> Iterator[None]:
         for process in processes:
             process.kill()
             process.wait()
-
-
-async def _simulate(address: str, workers: int) -> None:
-    await asyncio.gather(
-        *(
-            Worker(f"tcp://{address}", nthreads=1, memory_limit=0, dashboard=False, name=f"{os.getpid()}-{n}")
-            for n in range(workers)
-        )
-    )
-    await asyncio.Event().wait()
 
 
 async def _slept(address: str, workers: int, spans: int, nap_s: float) -> float:
@@ -214,12 +184,8 @@ def main() -> None:
     arguments.add_argument("--seconds", type=float, default=60)
     arguments.add_argument("--spans", type=int, default=4000)
     arguments.add_argument("--workers", type=int, nargs="*", default=[100, 300, 1000])
-    arguments.add_argument("--simulate", nargs=2, help=argparse.SUPPRESS)
     asked = arguments.parse_args()
     set_defaults(wait_s=LONGEST_START_S, task_s=1)
-    if asked.simulate:
-        asyncio.run(_simulate(asked.simulate[0], int(asked.simulate[1])))
-        return
     one_s, two_s = speed_up(asked.recordings, asked.seconds)
     span_s, a_second = cost(asked.spans)
     per_s = 1 / span_s

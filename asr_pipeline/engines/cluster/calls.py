@@ -89,7 +89,9 @@ class Calls:
             )
             try:
                 result: T = await future
-            except CancelledError as loss:  # Dask's: ours would be asyncio's
+            except (CancelledError, OSError) as loss:  # Dask's own CancelledError: ours would be asyncio's
+                if future.status == "error":
+                    raise  # the call itself
                 logger.warning("The scheduler was lost (%s); what was asked of it is asked again", loss)
                 await self._drop(client)
             except KilledWorker as death:
