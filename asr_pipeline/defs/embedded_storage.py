@@ -12,11 +12,12 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Any, Self, cast
+from typing import Any, cast
 
 from dagster import AssetCheckEvaluation, DagsterEventType, EventLogEntry
 from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
+from dagster._core.storage.base_storage import DagsterStorage
 from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, SqlEventLogStorageTable
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
 from dagster._core.storage.runs.sqlite.sqlite_run_storage import SqliteRunStorage
@@ -31,13 +32,14 @@ from dagster._serdes import ConfigurableClassData
 from sqlalchemy import bindparam, create_engine
 from sqlalchemy.engine import Connection, Engine
 
+from asr_pipeline.defs.instance_storage import open_storage
 from asr_pipeline.storage.database import LOCK_WAIT_S
 
 KEPT = 16  # databases that stay open: the index, and those of the runs that were used last
 
 
 class EmbeddedStorage(DagsterSqliteStorage):
-    """What `storage: custom:` in `dagster.yaml` names."""
+    """Dagster's storage where no database is set."""
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         super().__init__(base_dir, inst_data)  # makes the tables
@@ -46,9 +48,11 @@ class EmbeddedStorage(DagsterSqliteStorage):
         self._schedule_storage = KeptSchedules.from_local(_schedule_directory(base_dir))
 
     @classmethod
-    def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]) -> Self:
-        """Make it of what `dagster.yaml` says."""
-        return cls(inst_data=inst_data, **config_value)
+    def from_config_value(  # type: ignore[override]  # it may give another class
+        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
+    ) -> DagsterStorage[Any]:
+        """Give what `InstanceStorage` gives: a `dagster.yaml` from before it names this class."""
+        return open_storage(config_value["base_dir"], inst_data)
 
 
 class _KeptConnections:

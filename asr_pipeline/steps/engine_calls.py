@@ -93,6 +93,27 @@ class EngineCalls:
         except MemoryError as error:
             raise _stuck(subject, limit_s, "no memory for it") from error
 
+    async def run_elsewhere(
+        self,
+        call: EngineCall,
+        begin: "Callable[[float], Future[tuple[T, float]]]",
+        work: Callable[..., T],
+        *arguments: object,
+    ) -> tuple[T, float]:
+        """Have a call made on a cluster, where `begin` starts it with a time limit; `work` is the same call here.
+
+        Where a worker takes too long, or workers die, it is made here in isolation, to see whether it is to blame.
+        A worker's death harms no process of ours, so that the claim needs no mark.
+        """
+        if not call.claim.is_suspect(call.name):
+            try:
+                return await asyncio.wrap_future(begin(self._limits.of(call.audio_s)))
+            except (EngineStuck, EngineCrashed, MemoryError) as error:
+                logger.warning(
+                    "%s: %s failed on the cluster (%s); once more in isolation", call.subject, call.name, error
+                )
+        return await self.run_alone(call, work, *arguments)
+
     async def run_alone(self, call: EngineCall, work: Callable[..., T], *arguments: object) -> tuple[T, float]:
         """Make a call in the child process, `attempts` times where that dies of it."""
         how = ""
@@ -126,6 +147,10 @@ class EngineCalls:
     def close(self) -> None:
         """End the child process."""
         self._isolation.close()
+
+    async def in_thread(self, work: Callable[..., T], *arguments: object) -> T:
+        """Make a call that is no engine's: it has no time limit."""
+        return await asyncio.wrap_future(self._executor.submit(work, *arguments))
 
     async def _in_thread(self, limit_s: float, timed: Callable[[], tuple[T, float]]) -> tuple[T, float]:
         try:

@@ -1,18 +1,21 @@
 """Settings -> engines and stores: the product, put together."""
 
+import contextlib
 import resource
 import time
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Executor
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, fields, replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 from stamina.instrumentation import LoggingOnRetryHook, set_on_retry_hooks
 
 from asr_pipeline import __version__
 from asr_pipeline.domain.arrival import Arrival, Outcome, Way
+from asr_pipeline.domain.errors import PermanentFailure, PipelineError, SetupError, TransientFailure
 from asr_pipeline.domain.observing import traced_by
 from asr_pipeline.domain.recording import Recording
 from asr_pipeline.domain.redo import Redo
@@ -49,8 +52,11 @@ from asr_pipeline.storage.receiving import Incoming, receiving, store_received
 from asr_pipeline.storage.spans import SqlSpanStore
 from asr_pipeline.storage.staleness import stale
 from asr_pipeline.storage.tallies import SqlTallies
+from asr_pipeline.wiring.cluster import SpanCluster, build_cluster
 from asr_pipeline.wiring.storage import Storage, build_storage
 
+FILES_STORED_AT_ONCE = 4  # they wait for the disk most of the time
+FILES_REGISTERED_AT_ONCE = 32
 SPANS_IN_FLIGHT_PER_WORKER = 2  # enough to keep a worker busy; few enough that short recordings get their turn
 
 
@@ -65,17 +71,40 @@ class Pipeline(Storage):
     tallies: SqlTallies
     live: Callable[..., LiveTranscriber]  # of `sample_rate_hz`
     tracing: ExitStack
+    cluster: SpanCluster | None
 
     def register(self, file: Path, way: Way = Way.PROCESS) -> Recording:
         """Store a file's bytes and register it; bytes that are known give the recording they are.
 
         Raises UnreadableAudio, LimitExceeded, StorageFull, TransientFailure, StoreUnavailable.
         """
-        recording = store_original(
-            file, self.layout, max_bytes=self.settings.max_size_bytes, known=self.store.find_by_sha256
-        )
-        there = file.stat()
-        arrival = Arrival(
+        (found,) = self.register_all([file], way)
+        if isinstance(found, PipelineError):
+            raise found
+        return found
+
+    def register_all(self, files: Iterable[Path], way: Way = Way.PROCESS) -> Iterator[Recording | PipelineError]:
+        """Give, for each file in its turn, what `register` gives, or the error it raises.
+
+        Several files are stored at a time, and registered in one transaction.
+        Raises what no other file would fare better with: SetupError.
+        """
+        with ThreadPoolExecutor(FILES_STORED_AT_ONCE, "registering") as pool:
+            waiting = iter(files)
+            while batch := list(islice(waiting, FILES_REGISTERED_AT_ONCE)):
+                yield from self._registered_together(list(pool.map(partial(self._stored, way=way), batch)))
+
+    def _stored(self, file: Path, way: Way) -> tuple[Recording, Arrival] | PipelineError:
+        try:
+            recording = store_original(
+                file, self.layout, max_bytes=self.settings.max_size_bytes, known=self.store.find_by_sha256
+            )
+            there = file.stat()
+        except SetupError:
+            raise
+        except PipelineError as error:
+            return error
+        return recording, Arrival(
             path=str(file.absolute()),
             size_bytes=there.st_size,
             mtime_ns=there.st_mtime_ns,
@@ -83,8 +112,26 @@ class Pipeline(Storage):
             outcome=Outcome.ACCEPTED,
             recording_id=recording.recording_id,
         )
-        self.store.register([recording], [arrival])
-        return self.store.find_by_sha256(recording.sha256) or recording  # another process may have been first
+
+    def _registered_together(
+        self, stored: Sequence[tuple[Recording, Arrival] | PipelineError]
+    ) -> Iterator[Recording | PipelineError]:
+        good = [one for one in stored if not isinstance(one, PipelineError)]
+        try:
+            self.store.register([recording for recording, _ in good], [arrival for _, arrival in good])
+        except PermanentFailure as error:  # two files whose ids meet, of a number that no archive has
+            if len(stored) == 1:
+                yield error
+                return
+            for one in stored:
+                yield from self._registered_together([one])
+            return
+        for one in stored:
+            yield one if isinstance(one, PipelineError) else self._registered(one[0])
+
+    def _registered(self, recording: Recording) -> Recording:
+        """Give the recording that its bytes are registered as: another file, or process, may have been first."""
+        return self.store.find_by_sha256(recording.sha256) or recording
 
     def receiving(self) -> AbstractContextManager[Incoming]:
         """Give what to write an upload to as it comes; what was not registered by the end is gone."""
@@ -110,7 +157,7 @@ class Pipeline(Storage):
             recording_id=recording.recording_id,
         )
         self.store.register([recording], [arrival])
-        return self.store.find_by_sha256(recording.sha256) or recording  # another process may have been first
+        return self._registered(recording)
 
     def importer(self, keeping: Keeping) -> Importer:
         """Make what registers an archive."""
@@ -154,15 +201,24 @@ class Pipeline(Storage):
         )
 
     def preload(self) -> None:
-        """Load both models now. Raises ModelMissing."""
-        self.tools.transcriber.preload()
+        """Load both models now; where a cluster recognises, have its workers load theirs. Raises ModelMissing.
+
+        A cluster that is away is no error yet: recordings fail for now, and are tried again.
+        """
+        if self.cluster is None:
+            self.tools.transcriber.preload()
+        else:
+            with contextlib.suppress(TransientFailure):
+                self.cluster.connect()
         for language in self.rules.target_languages:
             self.tools.translator.preload(SOURCE_LANGUAGE, language)
 
     def close(self) -> None:
-        """Stop the threads, give claims back and close the database's connections."""
+        """Stop the threads, leave the cluster, give claims back and close the database's connections."""
         self.executor.shutdown(cancel_futures=True)
         self.tallies.keep()
+        if self.cluster is not None:
+            self.cluster.close()
         self.claims.close()
         self.tracing.close()
         super().close()
@@ -187,6 +243,8 @@ def _with_engines(storage: Storage) -> Pipeline:
     models = ModelStore(layout.models, starter_dir())
     vosk_model = models.resolve_vosk(settings.vosk_model)
     phrases = read_phrases(settings.recognizer_phrases, vosk_model) if settings.recognizer_phrases else ()
+    transcriber = VoskTranscriber(vosk_model, settings.recognizer_chunk_bytes, phrases)
+    cluster = build_cluster(settings, transcriber)
     tools = Tools(
         decoder=FFmpegDecoder(
             channel_mode=settings.channels,
@@ -199,7 +257,7 @@ def _with_engines(storage: Storage) -> Pipeline:
             padding_ms=settings.speech_pad_ms,
             max_segment_s=settings.max_segment_s,
         ),
-        transcriber=VoskTranscriber(vosk_model, settings.recognizer_chunk_bytes, phrases),
+        transcriber=transcriber,
         translator=ArgosTranslator(
             packages=tuple(models.resolve_translation_packages(settings.argos_packages)),
             beam_size=settings.beam_size,
@@ -213,6 +271,7 @@ def _with_engines(storage: Storage) -> Pipeline:
         glossaries=SqlGlossary(database),
         claims=claims,
         spans=SqlSpanStore(database),
+        cluster=cluster,
     )
     return Pipeline(
         **{field.name: getattr(storage, field.name) for field in fields(storage)},
@@ -223,6 +282,7 @@ def _with_engines(storage: Storage) -> Pipeline:
         tallies=tallies,
         live=partial(VoskLive, vosk_model, phrases),
         tracing=_tracing(settings.traces_endpoint),
+        cluster=cluster,
     )
 
 

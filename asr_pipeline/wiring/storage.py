@@ -25,6 +25,7 @@ from asr_pipeline.storage.notes import SqlNotes
 from asr_pipeline.storage.quarantine import QuarantineFolder, Reason, refusal, standing
 from asr_pipeline.storage.records import SqlRecordStore
 from asr_pipeline.storage.references import SqlReferences
+from asr_pipeline.storage.shared_audio import SharedAudio
 from asr_pipeline.storage.verifications import note_verification
 from asr_pipeline.storage.verified import store_verified
 from asr_pipeline.storage.verify import Progress, Verification, verify
@@ -115,6 +116,8 @@ class Storage:
         """
         erase_rows(self.database, recording.recording_id)
         erase_files(self.layout, recording)
+        if self.settings.shared_audio is not None:  # a run that died may have left it
+            SharedAudio(self.settings.shared_audio).remove(recording.recording_id)
         self.quarantine.remove(recording.recording_id)
 
     def _store_verified(self, file: Path, name: str) -> Recording:
@@ -134,6 +137,15 @@ class Storage:
         self.database.dispose()
 
 
+def connect(settings: Settings) -> Engine:
+    """Open the database that the settings name. Raises SettingInvalid."""
+    return open_database(
+        settings.sqlalchemy_url,
+        pool_size=settings.database_pool_size,
+        statement_timeout_s=settings.database_statement_timeout_s,
+    )
+
+
 def build_storage(settings: Settings) -> Storage:
     """Open files and database, without engines. Raises SetupError, StoreUnavailable."""
     if settings.log_format == "json":  # here, as every process comes by: runs, sensors, commands, the gateway
@@ -141,7 +153,7 @@ def build_storage(settings: Settings) -> Storage:
     layout = Layout(settings.data_dir)
     layout.ensure()
     inbox = InboxFolder(settings.inbox_dir or layout.inbox, layout, settings.inbox_after)
-    database = open_database(settings.sqlalchemy_url)
+    database = connect(settings)
     try:
         upgrade(database)
     except BaseException:
