@@ -1,23 +1,31 @@
 """Settings -> engines and stores: the product, put together."""
 
+import contextlib
+import resource
 import time
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Executor
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, fields, replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 from stamina.instrumentation import LoggingOnRetryHook, set_on_retry_hooks
 
+from asr_pipeline import __version__
 from asr_pipeline.domain.arrival import Arrival, Outcome, Way
+from asr_pipeline.domain.errors import PermanentFailure, PipelineError, SetupError, TransientFailure
+from asr_pipeline.domain.observing import traced_by
 from asr_pipeline.domain.recording import Recording
 from asr_pipeline.domain.redo import Redo
 from asr_pipeline.domain.stage import Stage
+from asr_pipeline.domain.tally import Tally
 from asr_pipeline.domain.translation import SOURCE_LANGUAGE
 from asr_pipeline.engines.argos import ArgosTranslator
 from asr_pipeline.engines.audio import FFmpegDecoder
 from asr_pipeline.engines.live_recognizer import VoskLive
+from asr_pipeline.engines.open_telemetry import OpenTelemetryTracer
 from asr_pipeline.engines.phrase_list import read_phrases
 from asr_pipeline.engines.recognizer import VoskTranscriber
 from asr_pipeline.engines.subtitle_files import SubtitleFileWriter
@@ -30,6 +38,7 @@ from asr_pipeline.steps.flow import Flow, FlowRules, Tools
 from asr_pipeline.steps.made_with import made_with
 from asr_pipeline.steps.notes import NoteFlow, NoteListener
 from asr_pipeline.steps.quarantine import QuarantineListener
+from asr_pipeline.steps.tallying import CountedMemory, TallyListener
 from asr_pipeline.steps.threads import DaemonThreads
 from asr_pipeline.storage.atomic import write_text
 from asr_pipeline.storage.claims import RecordingClaims, claims_for
@@ -42,8 +51,12 @@ from asr_pipeline.storage.originals import store_original
 from asr_pipeline.storage.receiving import Incoming, receiving, store_received
 from asr_pipeline.storage.spans import SqlSpanStore
 from asr_pipeline.storage.staleness import stale
+from asr_pipeline.storage.tallies import SqlTallies
+from asr_pipeline.wiring.cluster import SpanCluster, build_cluster
 from asr_pipeline.wiring.storage import Storage, build_storage
 
+FILES_STORED_AT_ONCE = 4  # they wait for the disk most of the time
+FILES_REGISTERED_AT_ONCE = 32
 SPANS_IN_FLIGHT_PER_WORKER = 2  # enough to keep a worker busy; few enough that short recordings get their turn
 
 
@@ -55,18 +68,43 @@ class Pipeline(Storage):
     tools: Tools
     rules: FlowRules
     executor: Executor
+    tallies: SqlTallies
     live: Callable[..., LiveTranscriber]  # of `sample_rate_hz`
+    tracing: ExitStack
+    cluster: SpanCluster | None
 
     def register(self, file: Path, way: Way = Way.PROCESS) -> Recording:
         """Store a file's bytes and register it; bytes that are known give the recording they are.
 
         Raises UnreadableAudio, LimitExceeded, StorageFull, TransientFailure, StoreUnavailable.
         """
-        recording = store_original(
-            file, self.layout, max_bytes=self.settings.max_size_bytes, known=self.store.find_by_sha256
-        )
-        there = file.stat()
-        arrival = Arrival(
+        (found,) = self.register_all([file], way)
+        if isinstance(found, PipelineError):
+            raise found
+        return found
+
+    def register_all(self, files: Iterable[Path], way: Way = Way.PROCESS) -> Iterator[Recording | PipelineError]:
+        """Give, for each file in its turn, what `register` gives, or the error it raises.
+
+        Several files are stored at a time, and registered in one transaction.
+        Raises what no other file would fare better with: SetupError.
+        """
+        with ThreadPoolExecutor(FILES_STORED_AT_ONCE, "registering") as pool:
+            waiting = iter(files)
+            while batch := list(islice(waiting, FILES_REGISTERED_AT_ONCE)):
+                yield from self._registered_together(list(pool.map(partial(self._stored, way=way), batch)))
+
+    def _stored(self, file: Path, way: Way) -> tuple[Recording, Arrival] | PipelineError:
+        try:
+            recording = store_original(
+                file, self.layout, max_bytes=self.settings.max_size_bytes, known=self.store.find_by_sha256
+            )
+            there = file.stat()
+        except SetupError:
+            raise
+        except PipelineError as error:
+            return error
+        return recording, Arrival(
             path=str(file.absolute()),
             size_bytes=there.st_size,
             mtime_ns=there.st_mtime_ns,
@@ -74,8 +112,26 @@ class Pipeline(Storage):
             outcome=Outcome.ACCEPTED,
             recording_id=recording.recording_id,
         )
-        self.store.register([recording], [arrival])
-        return self.store.find_by_sha256(recording.sha256) or recording  # another process may have been first
+
+    def _registered_together(
+        self, stored: Sequence[tuple[Recording, Arrival] | PipelineError]
+    ) -> Iterator[Recording | PipelineError]:
+        good = [one for one in stored if not isinstance(one, PipelineError)]
+        try:
+            self.store.register([recording for recording, _ in good], [arrival for _, arrival in good])
+        except PermanentFailure as error:  # two files whose ids meet, of a number that no archive has
+            if len(stored) == 1:
+                yield error
+                return
+            for one in stored:
+                yield from self._registered_together([one])
+            return
+        for one in stored:
+            yield one if isinstance(one, PipelineError) else self._registered(one[0])
+
+    def _registered(self, recording: Recording) -> Recording:
+        """Give the recording that its bytes are registered as: another file, or process, may have been first."""
+        return self.store.find_by_sha256(recording.sha256) or recording
 
     def receiving(self) -> AbstractContextManager[Incoming]:
         """Give what to write an upload to as it comes; what was not registered by the end is gone."""
@@ -101,7 +157,7 @@ class Pipeline(Storage):
             recording_id=recording.recording_id,
         )
         self.store.register([recording], [arrival])
-        return self.store.find_by_sha256(recording.sha256) or recording  # another process may have been first
+        return self._registered(recording)
 
     def importer(self, keeping: Keeping) -> Importer:
         """Make what registers an archive."""
@@ -109,12 +165,18 @@ class Pipeline(Storage):
 
     def flow(self, listener: FlowListener, run: RunContext) -> Flow:
         """Make a flow for one run; what it can't process is put into quarantine."""
-        keeper = QuarantineListener(self.store, self.quarantine, also=listener)
+        counted = TallyListener(self.tallies, also=listener)
+        keeper = QuarantineListener(self.store, self.quarantine, also=counted)
         return Flow(self.tools, replace(self.rules, made_with=self.made_with()), self.executor, keeper, run)
 
     def note_flow(self, listener: NoteListener, run_id: str) -> NoteFlow:
         """Make what translates notes in one run."""
         return NoteFlow(self.tools, self.rules, self.executor, self.note_work, listener, run_id=run_id)
+
+    def note_run_ended(self) -> None:
+        """Keep what was counted since the last time, and the most memory that this process has had."""
+        self.tallies.put(Tally.RUN_PEAK_BYTES, peak_memory_bytes())
+        self.tallies.keep()
 
     def stale(self) -> list[Redo]:
         """Find what would come out differently today. Raises ModelMissing."""
@@ -139,15 +201,26 @@ class Pipeline(Storage):
         )
 
     def preload(self) -> None:
-        """Load both models now. Raises ModelMissing."""
-        self.tools.transcriber.preload()
+        """Load both models now; where a cluster recognises, have its workers load theirs. Raises ModelMissing.
+
+        A cluster that is away is no error yet: recordings fail for now, and are tried again.
+        """
+        if self.cluster is None:
+            self.tools.transcriber.preload()
+        else:
+            with contextlib.suppress(TransientFailure):
+                self.cluster.connect()
         for language in self.rules.target_languages:
             self.tools.translator.preload(SOURCE_LANGUAGE, language)
 
     def close(self) -> None:
-        """Stop the threads, give claims back and close the database's connections."""
+        """Stop the threads, leave the cluster, give claims back and close the database's connections."""
         self.executor.shutdown(cancel_futures=True)
+        self.tallies.keep()
+        if self.cluster is not None:
+            self.cluster.close()
         self.claims.close()
+        self.tracing.close()
         super().close()
 
 
@@ -166,9 +239,12 @@ def _with_engines(storage: Storage) -> Pipeline:
     settings, layout, database = storage.settings, storage.layout, storage.database
     sweep_marked(layout)
     claims = claims_for(database, layout)
+    tallies = SqlTallies(database)
     models = ModelStore(layout.models, starter_dir())
     vosk_model = models.resolve_vosk(settings.vosk_model)
     phrases = read_phrases(settings.recognizer_phrases, vosk_model) if settings.recognizer_phrases else ()
+    transcriber = VoskTranscriber(vosk_model, settings.recognizer_chunk_bytes, phrases)
+    cluster = build_cluster(settings, transcriber)
     tools = Tools(
         decoder=FFmpegDecoder(
             channel_mode=settings.channels,
@@ -181,7 +257,7 @@ def _with_engines(storage: Storage) -> Pipeline:
             padding_ms=settings.speech_pad_ms,
             max_segment_s=settings.max_segment_s,
         ),
-        transcriber=VoskTranscriber(vosk_model, settings.recognizer_chunk_bytes, phrases),
+        transcriber=transcriber,
         translator=ArgosTranslator(
             packages=tuple(models.resolve_translation_packages(settings.argos_packages)),
             beam_size=settings.beam_size,
@@ -190,11 +266,12 @@ def _with_engines(storage: Storage) -> Pipeline:
         ),
         subtitle_writer=SubtitleFileWriter(write_text),
         store=storage.store,
-        memory=SqlTranslationMemory(database),
+        memory=CountedMemory(SqlTranslationMemory(database), tallies),
         files=layout,
         glossaries=SqlGlossary(database),
         claims=claims,
         spans=SqlSpanStore(database),
+        cluster=cluster,
     )
     return Pipeline(
         **{field.name: getattr(storage, field.name) for field in fields(storage)},
@@ -202,7 +279,10 @@ def _with_engines(storage: Storage) -> Pipeline:
         tools=tools,
         rules=_rules(settings),
         executor=DaemonThreads(settings.workers, "engine"),
+        tallies=tallies,
         live=partial(VoskLive, vosk_model, phrases),
+        tracing=_tracing(settings.traces_endpoint),
+        cluster=cluster,
     )
 
 
@@ -214,6 +294,21 @@ def open_pipeline(settings: Settings) -> Iterator[Pipeline]:
         yield pipeline
     finally:
         pipeline.close()
+
+
+def _tracing(endpoint: str | None) -> ExitStack:
+    """Have this process traced until what is given is closed. Raises SettingInvalid where the extra is missing."""
+    tracing = ExitStack()
+    if endpoint is not None:
+        tracer = OpenTelemetryTracer(endpoint, __version__)
+        tracing.callback(tracer.close)
+        tracing.enter_context(traced_by(tracer))
+    return tracing
+
+
+def peak_memory_bytes() -> int:
+    """Give the most resident memory that this process has had, or one that it has waited for."""
+    return 1024 * max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
 
 
 def _rules(settings: Settings) -> FlowRules:
