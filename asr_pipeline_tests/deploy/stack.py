@@ -47,6 +47,7 @@ class Stack:
         workspace = (DEPLOY / "workspace.yaml").read_text()
         placed = workspace.replace("host: code", f"host: {self.address('code')}")
         (self.folder / "etc" / "workspace.yaml").write_text(placed)
+        shutil.copy(DEPLOY / "monitoring" / "dask-logging.yaml", self.folder / "etc")
         self.secrets = Path(self.variables["ASR_SECRETS"])
 
     @property
