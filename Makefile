@@ -58,13 +58,15 @@ models-test: .venv-recipe/ready  ## tests of the recipe, a dry run among them
 	@[ -x .venv-recipe/bin/python ] || $(PYTHON) -m venv .venv-recipe
 	@.venv-recipe/bin/python models/recipe/torch_for_cpu.py "$$(grep '^torch==' $<)"
 	@.venv-recipe/bin/python -m pip install --quiet --disable-pip-version-check -r $<
-	@.venv-recipe/bin/python -m pip install --quiet --disable-pip-version-check --no-deps "$$(sed -n 's/^argostranslate==/&/p' requirements.lock | cut -d' ' -f1)"
+	@.venv-recipe/bin/python -m pip install --quiet --disable-pip-version-check --no-deps "$$(sed -n 's/^argostranslate==/&/p' requirements-dev.lock | cut -d' ' -f1)"
 	@touch $@
 
 lock: .venv/uv  ## resolve the lock files anew: hashes, no addresses, no torch
-	$(UV) pip compile pyproject.toml $(LOCK) --group build -o requirements.lock
-	$(UV) pip compile pyproject.toml $(LOCK) --group build --group dev -c requirements.lock -o requirements-dev.lock
-LOCK := --extra cluster --extra kubernetes --extra tracing --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
+	$(UV) pip compile pyproject.toml $(LOCK) --group build --group dev $(EXTRAS) -o requirements-dev.lock
+	$(UV) pip compile pyproject.toml $(LOCK) --group build $(EXTRAS) -c requirements-dev.lock -o requirements-deploy.lock
+	$(UV) pip compile pyproject.toml $(LOCK) --group build -c requirements-dev.lock -o requirements.lock
+EXTRAS := --extra cluster --extra kubernetes --extra tracing
+LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
 
 clean:  ## remove the environment, not the data
 	rm -rf .venv
