@@ -103,9 +103,11 @@ def _register(pipeline: "Pipeline", files: Sequence[Path], outcome: Outcome, bar
 
     The ledger knows of a file that can't be taken, and the file stays where it is.
     """
+    from asr_pipeline.wiring.registering import register_all  # noqa: PLC0415 - `--help` should not wait for it
+
     names: dict[str, str] = {}
     task = bar.add_task("Registering", total=len(files))
-    for file, found in zip(files, pipeline.register_all(files), strict=True):
+    for file, found in zip(files, register_all(pipeline, files), strict=True):
         if isinstance(found, PipelineError):
             if isinstance(found, PermanentFailure):
                 pipeline.note_refused(file, Way.PROCESS, found)

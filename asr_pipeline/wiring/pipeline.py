@@ -2,20 +2,18 @@
 
 import contextlib
 import resource
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, fields, replace
 from functools import partial
-from itertools import islice
 from pathlib import Path
 
 from stamina.instrumentation import LoggingOnRetryHook, set_on_retry_hooks
 
 from asr_pipeline import __version__
-from asr_pipeline.domain.arrival import Arrival, Outcome, Way
-from asr_pipeline.domain.errors import PermanentFailure, PipelineError, SetupError, TransientFailure
+from asr_pipeline.domain.arrival import Way
+from asr_pipeline.domain.errors import PipelineError, TransientFailure
 from asr_pipeline.domain.observing import traced_by
 from asr_pipeline.domain.recording import Recording
 from asr_pipeline.domain.redo import Redo
@@ -47,16 +45,14 @@ from asr_pipeline.storage.importing import Importer, Keeping
 from asr_pipeline.storage.marks import sweep_marked
 from asr_pipeline.storage.memory import SqlTranslationMemory
 from asr_pipeline.storage.models import ModelStore, starter_dir
-from asr_pipeline.storage.originals import store_original
-from asr_pipeline.storage.receiving import Incoming, receiving, store_received
+from asr_pipeline.storage.receiving import Incoming, receiving
 from asr_pipeline.storage.spans import SqlSpanStore
 from asr_pipeline.storage.staleness import stale
 from asr_pipeline.storage.tallies import SqlTallies
 from asr_pipeline.wiring.cluster import SpanCluster, build_cluster
+from asr_pipeline.wiring.registering import register_all
 from asr_pipeline.wiring.storage import Storage, build_storage
 
-FILES_STORED_AT_ONCE = 4  # they wait for the disk most of the time
-FILES_REGISTERED_AT_ONCE = 32
 SPANS_IN_FLIGHT_PER_WORKER = 2  # enough to keep a worker busy; few enough that short recordings get their turn
 
 
@@ -78,60 +74,10 @@ class Pipeline(Storage):
 
         Raises UnreadableAudio, LimitExceeded, StorageFull, TransientFailure, StoreUnavailable.
         """
-        (found,) = self.register_all([file], way)
+        (found,) = register_all(self, [file], way)
         if isinstance(found, PipelineError):
             raise found
         return found
-
-    def register_all(self, files: Iterable[Path], way: Way = Way.PROCESS) -> Iterator[Recording | PipelineError]:
-        """Give, for each file in its turn, what `register` gives, or the error it raises.
-
-        Several files are stored at a time, and registered in one transaction.
-        Raises what no other file would fare better with: SetupError.
-        """
-        with ThreadPoolExecutor(FILES_STORED_AT_ONCE, "registering") as pool:
-            waiting = iter(files)
-            while batch := list(islice(waiting, FILES_REGISTERED_AT_ONCE)):
-                yield from self._registered_together(list(pool.map(partial(self._stored, way=way), batch)))
-
-    def _stored(self, file: Path, way: Way) -> tuple[Recording, Arrival] | PipelineError:
-        try:
-            recording = store_original(
-                file, self.layout, max_bytes=self.settings.max_size_bytes, known=self.store.find_by_sha256
-            )
-            there = file.stat()
-        except SetupError:
-            raise
-        except PipelineError as error:
-            return error
-        return recording, Arrival(
-            path=str(file.absolute()),
-            size_bytes=there.st_size,
-            mtime_ns=there.st_mtime_ns,
-            way=way,
-            outcome=Outcome.ACCEPTED,
-            recording_id=recording.recording_id,
-        )
-
-    def _registered_together(
-        self, stored: Sequence[tuple[Recording, Arrival] | PipelineError]
-    ) -> Iterator[Recording | PipelineError]:
-        good = [one for one in stored if not isinstance(one, PipelineError)]
-        try:
-            self.store.register([recording for recording, _ in good], [arrival for _, arrival in good])
-        except PermanentFailure as error:  # two files whose ids meet, of a number that no archive has
-            if len(stored) == 1:
-                yield error
-                return
-            for one in stored:
-                yield from self._registered_together([one])
-            return
-        for one in stored:
-            yield one if isinstance(one, PipelineError) else self._registered(one[0])
-
-    def _registered(self, recording: Recording) -> Recording:
-        """Give the recording that its bytes are registered as: another file, or process, may have been first."""
-        return self.store.find_by_sha256(recording.sha256) or recording
 
     def receiving(self) -> AbstractContextManager[Incoming]:
         """Give what to write an upload to as it comes; what was not registered by the end is gone."""
@@ -141,23 +87,6 @@ class Pipeline(Storage):
     def upload_max_bytes(self) -> int:
         """Bytes that an uploaded file may have."""
         return min(self.settings.upload_max_bytes, self.settings.max_size_bytes)
-
-    def register_received(self, incoming: Incoming, name: str) -> Recording:
-        """Store an upload that came whole, and register it; bytes that are known give the recording they are.
-
-        Raises StorageFull, StoreUnavailable.
-        """
-        recording = store_received(incoming, self.layout, name=name, known=self.store.find_by_sha256)
-        arrival = Arrival(
-            path=f"{Way.UPLOAD}/{name}",
-            size_bytes=incoming.size_bytes,
-            mtime_ns=time.time_ns(),
-            way=Way.UPLOAD,
-            outcome=Outcome.ACCEPTED,
-            recording_id=recording.recording_id,
-        )
-        self.store.register([recording], [arrival])
-        return self._registered(recording)
 
     def importer(self, keeping: Keeping) -> Importer:
         """Make what registers an archive."""
