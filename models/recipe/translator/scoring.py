@@ -60,7 +60,7 @@ class Package:
 
 
 def report(work: Path, path: Path) -> None:
-    """Score the package at ``path``; print it, and write ``scores.json``, ``mistakes.txt`` and the card into ``work``."""
+    """Score the package at ``path``; the table is printed, and written to ``work`` as JSON and as the card."""
     package = Package(path)
     scores, mistakes = list[Score](), list[str]()
     print(f"{'test':16} {'style':11} {'n':>5} {'exact %':>8} {'chrF':>6} {'to reach':>9}")
