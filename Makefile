@@ -69,8 +69,8 @@ lock: .venv/uv  ## resolve the lock files anew: hashes, no addresses, no torch
 	$(UV) pip compile pyproject.toml $(LOCK) --group build --group dev -c requirements.lock -o requirements-dev.lock
 LOCK := --extra cluster --extra kubernetes --extra tracing --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
 
-clean:  ## remove the environment, not the data
-	rm -rf .venv
+clean:  ## remove the environments, not the data
+	rm -rf .venv .venv-recipe
 
 .venv/uv: requirements-uv.lock
 	@if [ -z "$(PYTHON)" ]; then echo "No Python 3.11, 3.12 or 3.13 found. On Debian or Ubuntu: apt install python3 python3-venv" >&2; exit 1; fi
