@@ -1,7 +1,7 @@
 # `make demo` runs the main job, `make test` passes the tests; both make the environment in .venv first.
 # Everything is named relative to this folder, whose path may hold spaces.
 .DELETE_ON_ERROR:
-.PHONY: demo test check bench lock clean help models models-dry-run models-test scores
+.PHONY: demo test cluster-test check bench lock clean help models models-dry-run models-test scores
 
 PYTHON := $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
@@ -19,6 +19,9 @@ ROOMY_TMP := $(shell [ "$$(df -k --output=avail /dev/shm 2>/dev/null | tail -1)"
 
 test: .venv/dev  ## set up, and run all tests
 	$(if $(ROOMY_TMP),TMPDIR=$(ROOMY_TMP)) .venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(TEST_ARGUMENTS)
+
+cluster-test: .venv/dev  ## the stack of deploy/compose.yaml as plain processes: up, ten recordings, down
+	$(if $(ROOMY_TMP),TMPDIR=$(ROOMY_TMP)) .venv/bin/python -m pytest asr_pipeline_tests/deploy/test_cluster.py $(TEST_ARGUMENTS)
 
 check: .venv/dev  ## style, types, direction of imports
 	.venv/bin/python -m ruff check .
