@@ -40,16 +40,22 @@ bench: .venv/dev  ## measure, and write the tables of docs/
 # The recipe of the starter models has an environment of its own: torch is no dependency of the product.
 RECIPE := nice -n 19 .venv-recipe/bin/python -m models.recipe
 RECIPE_WORK ?= data/recipe
+# The Free Spoken Digit Dataset as FLAC files, {digit}_{speaker}_{n}.flac (github.com/Jakobovski/free-spoken-digit-dataset)
+DIGITS ?= data/free-spoken-digits
 
 models: .venv-recipe/ready  ## make both starter models anew: hours, goes on where it was stopped
 	$(RECIPE).translator all --work $(RECIPE_WORK)/translator
+	$(RECIPE).recognizer all --work $(RECIPE_WORK)/recognizer --digits "$(DIGITS)"
 
 models-dry-run: .venv-recipe/ready  ## every step of that with tiny models: minutes
 	rm -rf $(RECIPE_WORK)/dry-run
 	$(RECIPE).translator all --dry-run --work $(RECIPE_WORK)/dry-run/translator
+	$(RECIPE).recognizer all --dry-run --work $(RECIPE_WORK)/dry-run/recognizer --digits "$(DIGITS)"
 
 scores: .venv-recipe/ready  ## score the models that `make models` made
 	$(RECIPE).translator scores --work $(RECIPE_WORK)/translator
+	$(RECIPE).recognizer scores --work $(RECIPE_WORK)/recognizer --digits "$(DIGITS)" \
+		--package $(RECIPE_WORK)/translator/translate-en_fa-starter.argosmodel
 
 models-test: .venv-recipe/ready  ## tests of the recipe, a dry run among them
 	.venv-recipe/bin/python -m pytest -q --confcutdir=asr_pipeline_tests/recipe asr_pipeline_tests/recipe $(TEST_ARGUMENTS)
@@ -68,8 +74,8 @@ lock: .venv/uv  ## resolve the lock files anew: hashes, no addresses, no torch
 EXTRAS := --extra cluster --extra kubernetes --extra tracing
 LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
 
-clean:  ## remove the environment, not the data
-	rm -rf .venv
+clean:  ## remove the environments, not the data
+	rm -rf .venv .venv-recipe
 
 .venv/uv: requirements-uv.lock
 	@if [ -z "$(PYTHON)" ]; then echo "No Python 3.11, 3.12 or 3.13 found. On Debian or Ubuntu: apt install python3 python3-venv" >&2; exit 1; fi
