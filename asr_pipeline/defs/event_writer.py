@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 LATEST_S = 0.5  # what was told is written after this, or sooner
 MOST_WAITING = 500  # stages; who tells more waits until some are written
+MOST_AT_ONCE = 1000  # events
 FIRST_WAIT_S = 0.1
 
 
@@ -40,6 +41,7 @@ class EventWriter:
         self._waiting: queue.Queue[list[dg.EventLogEntry] | None] = queue.Queue(MOST_WAITING)
         self._failure: TransientFailure | None = None
         self._broken: BaseException | None = None
+        self._ending = False
         self._thread = threading.Thread(target=self._work, name="events", daemon=True)
         self._thread.start()
 
@@ -55,26 +57,29 @@ class EventWriter:
         """Have events written, in their order, as a whole or not at all."""
         if self._broken is not None:
             raise self._broken
-        entries = self._step.entries(told)
+        self._put(self._step.entries(told), until_s=0.0)
+
+    def close(self) -> None:
+        """Wait until all is written."""
+        until_s = time.monotonic() + STORE_WAIT_S
+        self._put(None, until_s)
+        while self._thread.is_alive():
+            self._thread.join(LONGEST_WAIT_S)
+            if self._failure is not None and time.monotonic() > until_s:
+                raise self._failure
+        if self._broken is not None:
+            raise self._broken
+
+    def _put(self, entries: list[dg.EventLogEntry] | None, until_s: float) -> None:
+        """Put into the queue; wait while it is full, but where nothing can be written not beyond `until_s`."""
         while True:
             try:
                 self._waiting.put(entries, timeout=LONGEST_WAIT_S)
             except queue.Full:
-                if self._failure is not None:
+                if self._failure is not None and time.monotonic() > until_s:
                     raise self._failure from None
             else:
                 return
-
-    def close(self) -> None:
-        """Wait until all is written."""
-        deadline_s = time.monotonic() + STORE_WAIT_S
-        self._waiting.put(None)
-        while self._thread.is_alive():
-            self._thread.join(LONGEST_WAIT_S)
-            if self._failure is not None and time.monotonic() > deadline_s:
-                raise self._failure
-        if self._broken is not None:
-            raise self._broken
 
     def _work(self) -> None:
         try:
@@ -82,22 +87,22 @@ class EventWriter:
                 self._write(batch)
         except BaseException as error:  # noqa: BLE001 - told to whoever logs next, or closes
             self._broken = error
-            while self._waiting.get() is not None:  # nobody is to wait for a thread that has ended
+            while not self._ending and self._waiting.get() is not None:  # nobody is to wait for a thread that ended
                 pass
 
     def _next_batch(self) -> list[dg.EventLogEntry] | None:
         """Wait for events, and a moment longer for those that follow them; None at the end."""
-        entries = self._waiting.get()
+        entries = None if self._ending else self._waiting.get()
         if entries is None:
             return None
         batch, until_s = list(entries), time.monotonic() + LATEST_S
-        while (left_s := until_s - time.monotonic()) > 0:
+        while (left_s := until_s - time.monotonic()) > 0 and len(batch) < MOST_AT_ONCE:
             try:
                 more = self._waiting.get(timeout=left_s)
             except queue.Empty:
                 break
             if more is None:
-                self._waiting.put(None)  # for the next look
+                self._ending = True
                 break
             batch += more
         return batch
