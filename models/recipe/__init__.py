@@ -1,0 +1,1 @@
+"""How the starter models are made: never a part of the product, nor of its dependencies."""
