@@ -1,0 +1,1 @@
+"""The starter translator: sentences of the phrasebook, a small Transformer, an Argos package."""
