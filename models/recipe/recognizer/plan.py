@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from models.recipe.recognizer.acoustics.pronunciations import BY_HAND
+from models.recipe.recognizer.sentences import Sentence
 from models.recipe.recognizer.size import RecipeSize
 from models.recipe.recognizer.voices.catalogue import TRAINING_VOICES, UNSEEN_VOICES, Voice, cast
 from models.recipe.recognizer.voices.human_digits import DIGIT_WORDS, HELD_OUT_SPEAKERS, TRAINING_SPEAKERS
@@ -45,14 +46,14 @@ class UnknownWords:
     held_out: tuple[str, ...]
 
 
-def select(sentences: Iterable[str], size: RecipeSize) -> Selection:
+def select(sentences: Iterable[Sentence], size: RecipeSize) -> Selection:
     """Choose sentences so that rare words are said often enough."""
-    ordered = sorted(set(sentences))
+    ordered = sorted(set(sentences), key=lambda sentence: sentence.english)
     random.Random(_SEED).shuffle(ordered)
     shortest, longest = HELD_OUT_WORDS
-    held_out = [s for s in ordered if shortest <= len(s.split()) <= longest][: size.held_out_sentences]
-    left_out = set(held_out)
-    rest = [s for s in ordered if s not in left_out and len(s.split()) <= LONGEST_WORDS]
+    kept_back = [s.english for s in ordered if s.held_out and shortest <= len(s.english.split()) <= longest]
+    held_out = kept_back[: size.held_out_sentences]
+    rest = [s.english for s in ordered if not s.held_out and len(s.english.split()) <= LONGEST_WORDS]
     spoken: Counter[str] = Counter()
     rare_first: list[str] = []
     for sentence in rest:

@@ -7,8 +7,9 @@ from models.recipe.recognizer.acoustics.network_size import NetworkSize
 
 @dataclass(frozen=True, slots=True)
 class RecipeSize:
-    """Counts of utterances by kind, augmented copies of each, and the length of the training in steps a process."""
+    """Counts of sentences and of utterances by kind, augmented copies of each, and the length of the training in steps a process."""
 
+    sentences: int
     phrase_utterances: int
     digit_strings: int
     unknown_word_utterances: int
@@ -22,6 +23,7 @@ class RecipeSize:
 
 
 FULL = RecipeSize(
+    sentences=200_000,
     phrase_utterances=16_000,
     digit_strings=1_600,
     unknown_word_utterances=1_600,
@@ -33,6 +35,7 @@ FULL = RecipeSize(
     network=NetworkSize(),
 )
 DRY_RUN = RecipeSize(
+    sentences=2_000,
     phrase_utterances=160,
     digit_strings=24,
     unknown_word_utterances=12,
