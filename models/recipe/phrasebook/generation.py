@@ -89,7 +89,13 @@ def proper_nouns() -> frozenset[str]:
     """Words that are written with a capital."""
     slots = all_slots()
     entries = [entry for name in _PROPER_CLASSES for entry in slots.get(name, []) if isinstance(entry, Entry)]  # type: ignore[union-attr]
-    return frozenset(word for entry in entries for word in entry.en.split()) - _COMMON_WORDS | {"i", "york", "united", "nations", "european"}
+    return frozenset(word for entry in entries for word in entry.en.split()) - _COMMON_WORDS | {
+        "i",
+        "york",
+        "united",
+        "nations",
+        "european",
+    }
 
 
 def held_out(pair: Pair) -> bool:

@@ -113,10 +113,10 @@ def _write_tests(folder: Path, held: list[Pair], trained: set[str], rng: random.
         "combinations": written,
         "figures": _with_figures(unseen, rng),
         "two_sentences": [
-            (f"{one} {other}", f"{one_fa} {other_fa}") for (one, one_fa), (other, other_fa) in zip(written[::2], written[1::2], strict=False)
+            (f"{one} {other}", f"{one_fa} {other_fa}")
+            for (one, one_fa), (other, other_fa) in zip(written[::2], written[1::2], strict=False)
         ],
-        "equal_digits": [(pair.written_en, pair.fa) for pair in equal]
-        + _with_figures(equal, rng),
+        "equal_digits": [(pair.written_en, pair.fa) for pair in equal] + _with_figures(equal, rng),
         "names": [line for pair in written if (line := styles.with_unknown_name(*pair, known_names(), rng))],
         "hesitation": [(writing.hesitant(writing.spoken(en), rng), fa) for en, fa in written],
     }

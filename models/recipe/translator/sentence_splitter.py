@@ -66,7 +66,14 @@ def _nodes() -> list[Any]:
 
 
 def _constants() -> list[Any]:
-    floats = {"one_f": 1, "two_f": 2, "zero_f": 0, "half": 0.5, "ends_a_sentence": _ENDS_A_SENTENCE, "is_a_gap": _IS_A_GAP}
+    floats = {
+        "one_f": 1,
+        "two_f": 2,
+        "zero_f": 0,
+        "half": 0.5,
+        "ends_a_sentence": _ENDS_A_SENTENCE,
+        "is_a_gap": _IS_A_GAP,
+    }
     integers = {"one": [1], "beyond": [_BEYOND_ANY_TEXT], "pads": [0, 0, 0, 1], "axis": [2]}
     return [
         *(numpy_helper.from_array(np.array(value, dtype=np.float32), name) for name, value in floats.items()),

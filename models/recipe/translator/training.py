@@ -143,9 +143,7 @@ def _write(path: Path, content: dict[str, Any]) -> None:
 def _work(rank: int, folder: Path, sizes: Sizes, processes: int) -> None:
     """One process. All go through the same batches, each takes every n-th, so that they stay in step."""
     torch.set_num_threads(1)
-    distributed.init_process_group(
-        "gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=processes
-    )
+    distributed.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=processes)
     corpus = _Corpus(folder)
     state = _State(corpus, sizes)
     if (folder / "checkpoint.pt").exists():
@@ -195,9 +193,7 @@ def _step(
     hidden = state.network(source, read).flatten(0, 1)
     written = written.flatten()
     real = written != tokenizer.PADDING
-    loss = nn.functional.cross_entropy(
-        state.network.scores(hidden[real]), written[real], label_smoothing=_SMOOTHING
-    )
+    loss = nn.functional.cross_entropy(state.network.scores(hidden[real]), written[real], label_smoothing=_SMOOTHING)
     state.optimizer.zero_grad()
     loss.backward()
     gradients = [parameter.grad for parameter in state.parameters if parameter.grad is not None]

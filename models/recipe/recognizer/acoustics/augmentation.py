@@ -31,9 +31,7 @@ class Augmented:
     words: Times
 
 
-def augment(
-    generator: np.random.Generator, samples: Signal, words: Times, babble: Sequence[Signal] = ()
-) -> Augmented:
+def augment(generator: np.random.Generator, samples: Signal, words: Times, babble: Sequence[Signal] = ()) -> Augmented:
     """Change speech as the world would. `babble`: other voices to mix behind it."""
     if generator.random() < 0.75:
         samples, words = _warp(samples, words, int(generator.integers(*_WARP_DENOMINATORS)))

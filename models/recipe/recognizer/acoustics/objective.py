@@ -62,7 +62,9 @@ class Objective:
         mmi = (output * (said - wanted)).sum() / frames
         cross_entropy = -(functional.log_softmax(softmax_output, 2) * wanted).sum() / frames
         penalty = OUTPUT_PENALTY * ((output**2).sum(2) * mask).sum() / frames
-        gain = sum(num.log_likelihood - den.log_likelihood for (num, den), good in zip(pairs, usable, strict=True) if good)
+        gain = sum(
+            num.log_likelihood - den.log_likelihood for (num, den), good in zip(pairs, usable, strict=True) if good
+        )
         return Loss(
             mmi + CROSS_ENTROPY_SHARE * cross_entropy + penalty,
             gain / float(frames),

@@ -88,9 +88,7 @@ def _done_steps(job: TrainingJob) -> int:
 def _process(rank: int, job: TrainingJob, processes: int, meeting: str) -> None:
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
-    torch.distributed.init_process_group(
-        "gloo", init_method=f"file://{meeting}", rank=rank, world_size=processes
-    )
+    torch.distributed.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank, world_size=processes)
     try:
         _Trainer(rank, job, processes).run()
     finally:

@@ -95,8 +95,7 @@ def _add_history(model: LanguageModel, history: History, seen: Counter[str]) -> 
     total, kinds = seen.total(), len(seen)
     interpolation = kinds / (total + kinds)
     words = {
-        word: times / (total + kinds) + interpolation * model.probability(shorter, word)
-        for word, times in kept.items()
+        word: times / (total + kinds) + interpolation * model.probability(shorter, word) for word, times in kept.items()
     }
     # the backoff weight that makes everything sum to 1
     left = 1 - sum(words.values())

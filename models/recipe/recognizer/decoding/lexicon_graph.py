@@ -22,9 +22,7 @@ SILENCE_COST = math.log(2)
 _HALF = math.log(2)  # cost of either transition of a phone
 
 
-def lexicon_transducer(
-    lexicon: Mapping[str, tuple[str, ...]], word_ids: Mapping[str, int]
-) -> tuple[Transducer, int]:
+def lexicon_transducer(lexicon: Mapping[str, tuple[str, ...]], word_ids: Mapping[str, int]) -> tuple[Transducer, int]:
     """Give L, without input epsilons, and the number of disambiguation symbols; they follow the phones' ids."""
     fst = Transducer()
     start, loop, after_silence = fst.add_state(), fst.add_state(), fst.add_state()
@@ -53,9 +51,7 @@ def _by_pronunciation(lexicon: Mapping[str, tuple[str, ...]]) -> dict[tuple[int,
     return found
 
 
-def _add_word(
-    fst: Transducer, origin: int, path: list[int], word_id: int, cost: float, ends: tuple[int, int]
-) -> None:
+def _add_word(fst: Transducer, origin: int, path: list[int], word_id: int, cost: float, ends: tuple[int, int]) -> None:
     state, output = origin, word_id
     for label in path[:-1]:
         following = fst.add_state()

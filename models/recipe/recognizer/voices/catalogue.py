@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from models.recipe.recognizer.voices.festival import HTS_VOICE
 from models.recipe.recognizer.voices.flite import SHIFTABLE, STRETCHABLE
 
-ESPEAK_ACCENTS = (
-    "en-us en-us en-us en-us-nyc en en-gb-x-rp en-gb-scotland en-029 en-gb-x-gbclan en-gb-x-gbcwmd".split()
-)
+ESPEAK_ACCENTS = "en-us en-us en-us en-us-nyc en en-gb-x-rp en-gb-scotland en-029 en-gb-x-gbclan en-gb-x-gbcwmd".split()
 ESPEAK_VARIANTS = (
     "m1 m2 m3 m4 m5 m6 m7 m8 f1 f2 f3 f4 f5 Alex Andrea Andy Annie Diogo Gene Gene2 Henrique Hugo Jacky Lee Marco "
     "Mario Michael Mike Nguyen Storm adam anika announcer antonio aunty belinda benjamin boris caleb david ed edward "

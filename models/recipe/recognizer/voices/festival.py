@@ -45,7 +45,7 @@ def _scheme(folder: str, number: int, utterance: Utterance) -> str:
     stretch, pitch = utterance.settings.get("stretch", 1.0), utterance.settings.get("pitch")
     knobs = f"(Parameter.set 'Duration_Stretch {stretch:.3f})\n"
     if utterance.voice == HTS_VOICE:
-        knobs = f"(set! hts_engine_params (cons '(\"-r\" {1 / stretch:.3f}) hts_engine_params))\n"
+        knobs = f'(set! hts_engine_params (cons \'("-r" {1 / stretch:.3f}) hts_engine_params))\n'
     elif pitch is not None:
         knobs += (
             f"(set! int_lr_params '((target_f0_mean {pitch:.0f}) (target_f0_std 14)"
@@ -57,7 +57,7 @@ def _scheme(folder: str, number: int, utterance: Utterance) -> str:
         "(mapcar (lambda (w) (format t "
         f'"word {number} %s %f %f\\n" (item.name w) (item.feat w "word_start") (item.feat w "word_end")))'
         " (utt.relation.items u 'Word))\n"
-        f"(utt.save.wave u \"{folder}/{number}.wav\" 'riff)\n"
+        f'(utt.save.wave u "{folder}/{number}.wav" \'riff)\n'
     )
 
 

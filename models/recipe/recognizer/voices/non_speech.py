@@ -40,7 +40,9 @@ def _sound(generator: np.random.Generator, kind: str, count: int) -> Signal:
         return _pieces(
             generator,
             count,
-            lambda t: sum((_harmonics(generator, t, generator.uniform(110, 660), 5) for _ in range(3)), np.zeros(len(t))),
+            lambda t: sum(
+                (_harmonics(generator, t, generator.uniform(110, 660), 5) for _ in range(3)), np.zeros(len(t))
+            ),
         )
     if kind == "clicks":
         places = (generator.random(count) < generator.uniform(2, 20) / SAMPLE_RATE_HZ).astype(np.float64)
