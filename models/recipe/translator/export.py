@@ -28,7 +28,7 @@ def load_network(path: Path) -> Network:
 
 def export(network: Network, tokenizer_path: Path, target: Path, quantization: str | None = "int8") -> None:
     """Write ``network`` as a CTranslate2 model into the folder ``target``."""
-    weights = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
+    weights = {name: tensor.numpy().copy() for name, tensor in network.state_dict().items()}  # optimize() writes into them
     shape = network.shape
     spec = transformer_spec.TransformerSpec.from_config(
         (shape.encoder_layers, shape.decoder_layers),
