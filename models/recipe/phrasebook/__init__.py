@@ -1,6 +1,6 @@
 """A two-sided English and Persian grammar that writes pairs of sentences.
 
-``sentences`` is what the recognizer's and the translator's recipes read; ``vocabulary`` is what the recognizer can hear.
+``sentences`` is what the recipes of the recognizer and the translator read; ``vocabulary`` is what can be heard.
 The words lie in ``words/*.txt``, the templates in ``topics/*.txt``; the modules hold spelling, agreement and numbers.
 """
 

@@ -1,6 +1,7 @@
 """English forms: article, plural, verbs, agreement."""
 
 import re
+from collections.abc import Callable
 
 _VOWELS = "aeiou"
 _PLURALS = {
@@ -104,8 +105,8 @@ _IRREGULAR = {  # base: past, participle
     "write": ("wrote", "written"),
 }
 _DOUBLED = frozenset(
-    "ban begin chat chop cut dig drop forget get grab hit hug jog knit mop plan plug put run scan set ship shop shut sit stir stop "
-    "submit swim transfer trim unplug win wrap".split()
+    "ban begin chat chop cut dig drop forget get grab hit hug jog knit mop plan plug put run scan set ship shop shut "
+    "sit stir stop submit swim transfer trim unplug win wrap".split()
 )
 
 _VOWEL_SOUND = re.compile(r"(?!uni|use|euro|one|user|u s)[aeiou]|hour|honest|x ray")
@@ -164,12 +165,8 @@ def plural(phrase: str) -> str:
 
 def verb(base: str, form: str) -> str:
     """``base`` as it is (``base``), or its forms ``s ing past pp``."""
-    if form == "base":
-        return base
-    if form == "s":
-        return _third_person(base)
-    if form == "ing":
-        return _participle(base)
+    if form in _MAKERS:
+        return _MAKERS[form](base)
     if base in _IRREGULAR:
         return _IRREGULAR[base][0 if form == "past" else 1]
     if base in _DOUBLED:
@@ -193,8 +190,11 @@ def _participle(base: str) -> str:
     return base[:-1] + "ing" if base.endswith("e") and not base.endswith("ee") else base + "ing"
 
 
+_MAKERS: dict[str, Callable[[str], str]] = {"base": str, "s": _third_person, "ing": _participle}
+
+
 def agree(form: str, person: int) -> str:
     """The English verb that ``form``, one of `SUBJECT_FORMS`, names, in ``person``."""
     if form in _BASES:
-        return _third_person(_BASES[form]) if person == 3 else _BASES[form]  # noqa: PLR2004 (third person)
+        return _third_person(_BASES[form]) if person == 3 else _BASES[form]
     return _AGREEING[form].get(person, _OTHERWISE[form])

@@ -22,7 +22,7 @@ class Entry:
         """What tells this entry from others of its class."""
         return (self.en,)
 
-    def english(self, form: str, person: int = THIRD_SINGULAR, *, figures: bool = False) -> str:
+    def english(self, form: str, person: int = THIRD_SINGULAR, *, figures: bool = False) -> str:  # noqa: ARG002 (verbs)
         """The English side: as it is, or ``a``, ``pl``, ``s`` (the genitive)."""
         text = self.figures[0] if figures and self.figures else self.en
         if form == "a":
@@ -33,7 +33,7 @@ class Entry:
             return text + "'s"
         return self._plain(form, text)
 
-    def persian(self, form: str, person: int = THIRD_SINGULAR, *, figures: bool = False) -> str:
+    def persian(self, form: str, person: int = THIRD_SINGULAR, *, figures: bool = False) -> str:  # noqa: ARG002 (verbs)
         """The Persian side: as it is, ``ez``, ``pl``, ``plez``, a possessive, or ``pl`` with a possessive."""
         text = self.figures[1] if figures and self.figures else self.fa
         if form.startswith("pl"):

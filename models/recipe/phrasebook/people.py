@@ -52,9 +52,7 @@ def slots(classes: dict[str, list[Entry]]) -> dict[str, list[Entry] | Source]:
     named: list[Entry] = [Subject(entry.en, entry.fa) for entry in names + kin]
     others = [*named, *_GROUPS, *_SINGLE]
     singular: list[Entry] = [entry for entry in PRONOUNS if entry.en in ("i", "he", "she")]
-    singular += [
-        entry for entry in others if entry.person not in (_PLURAL,) and not entry.en.startswith(("the ", "our "))
-    ]
+    singular += [entry for entry in others if entry.person != _PLURAL and not entry.en.startswith(("the ", "our "))]
     return {
         "kin": kin,
         "anykin": any_kin,

@@ -40,7 +40,7 @@ POSSESSIVE = {
 
 def ending(phrase: str) -> Ending:
     """How the last word of ``phrase`` ends."""
-    last = phrase.split()[-1]
+    last = phrase.rsplit(maxsplit=1)[-1]
     if last.endswith("ه"):
         sounded = last.endswith(("اه", "وه")) or last in _SOUNDED_HE
         return Ending.CONSONANT if sounded and last not in _SILENT_AFTER_VAV else Ending.SILENT_HE

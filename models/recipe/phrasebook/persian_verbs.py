@@ -14,7 +14,7 @@ _PERFECT = {1: f"{Z}ام", 3: " است", 4: f"{Z}ایم", 5: f"{Z}اید", 6: f"
 
 @dataclass(frozen=True)
 class Stems:
-    """Stems of a verb: a prefix that stays in front of ``می``, present, past, and a subjunctive where it is not ب + present."""
+    """Stems of a verb; a prefix stays before ``می``; the subjunctive is named where it is not ب with the present."""
 
     present: str
     past: str
@@ -96,7 +96,7 @@ def _negated(stem: str) -> str:
 def conjugate(infinitive: str, tense: str, person: int) -> tuple[str, str]:
     """The auxiliary that goes before the object (or nothing), and the verb itself.
 
-    Tenses: ``pres subj past imperf prog pprog perf``; with ``n`` in front, their negatives: ``npres nsubj npast nperf``.
+    Tenses: ``pres subj past imperf prog pprog perf``, and the negatives ``npres nsubj npast nperf``.
     ``person`` is one of `PERSONS`.
     """
     verb = VERBS[infinitive]

@@ -26,7 +26,10 @@ def lines(folder: str, pattern: str = "*.txt") -> Iterator[Line]:
 
 
 def word_classes() -> dict[str, list[Entry]]:
-    """``words/*.txt``: class to entries. A line is English, Persian, the classes it belongs to and, if irregular, a plural."""
+    """``words/*.txt``: class to entries.
+
+    A line is English, Persian, the classes it belongs to and, if it is irregular, the English plural.
+    """
     classes: dict[str, list[Entry]] = {}
     for line in lines("words"):
         if not 3 <= len(line.fields) <= 4:

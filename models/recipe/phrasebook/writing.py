@@ -4,7 +4,8 @@ import random
 import re
 
 _MONTH_BESIDE_A_DATE = re.compile(
-    r"\b(may|march)(?= (?:[0-9]|[a-z]+(?:st|nd|rd|th)\b|twenty |thirty ))|(?<=\bof )(may|march)\b|(?<=\bin )(may|march)\b"
+    r"\b(may|march)(?= (?:[0-9]|[a-z]+(?:st|nd|rd|th)\b|twenty |thirty ))"
+    r"|(?<=\bof )(may|march)\b|(?<=\bin )(may|march)\b"
 )
 _CONTRACTIONS = (
     (r"\bI am\b", "I'm"),

@@ -69,7 +69,8 @@ def unknown_words(dictionary: Mapping[str, Sequence[Sequence[str]]], vocabulary:
     """Choose words of CMUdict that no word of the vocabulary sounds like; a fifth, by hash, is for the test."""
     known = {_sound(phones) for word in vocabulary for phones in dictionary.get(word, ())}
     known |= {tuple(variant.split()) for variants in BY_HAND.values() for variant in variants}
-    training, held_out = [], []
+    training: list[str] = []
+    held_out: list[str] = []
     for word in sorted(dictionary):
         shortest, longest = _UNKNOWN_LETTERS
         if not (word.isascii() and word.isalpha() and shortest <= len(word) <= longest) or word in vocabulary:
@@ -84,13 +85,16 @@ def training_plan(selection: Selection, unknown: UnknownWords, size: RecipeSize)
     """Plan every utterance of the training, mixed, so that any part of it is like the whole."""
     chance = random.Random(_SEED + 1)
     plan = [_cast_one(chance, f"phrase{n:05d}", text) for n, text in enumerate(_repeated(selection.training, size))]
-    for n in range(size.digit_strings):
-        plan.append(_digits(chance, f"digits{n:05d}", TRAINING_SPEAKERS[n % len(TRAINING_SPEAKERS)], (1, 8)))
+    plan += [
+        _digits(chance, f"digits{n:05d}", TRAINING_SPEAKERS[n % len(TRAINING_SPEAKERS)], (1, 8))
+        for n in range(size.digit_strings)
+    ]
     for n in range(size.unknown_word_utterances):
         text = _with_unknown(chance, chance.choice(selection.training), unknown.training)
         plan.append(_cast_one(chance, f"unknown{n:05d}", text))
-    for n in range(size.sounds):
-        plan.append(Utterance(f"sound{n:05d}", "sound", KINDS[n % len(KINDS)], "", {"seed": float(n)}))
+    plan += [
+        Utterance(f"sound{n:05d}", "sound", KINDS[n % len(KINDS)], "", {"seed": float(n)}) for n in range(size.sounds)
+    ]
     chance.shuffle(plan)
     return plan
 

@@ -7,7 +7,7 @@ from models.recipe.recognizer.acoustics.network_size import NetworkSize
 
 @dataclass(frozen=True, slots=True)
 class RecipeSize:
-    """Counts of sentences and of utterances by kind, augmented copies of each, and the length of the training in steps a process."""
+    """Counts of sentences and of utterances by kind, augmented copies of each, and steps of training a process."""
 
     sentences: int
     phrase_utterances: int

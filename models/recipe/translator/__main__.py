@@ -4,6 +4,7 @@ Each step keeps what is there: the same command goes on where it was stopped.
 """
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from models.recipe.translator.sizes import DRY_RUN, REAL
@@ -18,10 +19,12 @@ def main() -> None:
     parser.add_argument("step", choices=[*STEPS, "all"])
     parser.add_argument("--work", type=Path, required=True, help="folder of data, checkpoints and the package")
     parser.add_argument("--processes", type=int, default=2, help="of one thread each (default 2)")
+    parser.add_argument("--updates", type=int, help="steps of training (default: as in sizes.py); fewer end sooner")
     parser.add_argument("--dry-run", action="store_true", help="a tiny model, to try each step in a minute or two")
     parser.add_argument("--package", type=Path, help="score this package instead of the one in --work")
     arguments = parser.parse_args()
     sizes = DRY_RUN if arguments.dry_run else REAL
+    sizes = replace(sizes, updates=arguments.updates or sizes.updates)
     for step in STEPS if arguments.step == "all" else (arguments.step,):
         if step == "data":
             from models.recipe.translator import data

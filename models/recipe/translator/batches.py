@@ -15,7 +15,10 @@ Ids = NDArray[np.int64]
 
 
 def batches(lengths: Sequence[tuple[int, int]], tokens: int, rng: random.Random) -> Iterator[list[int]]:
-    """Indexes of lines, each once: a batch pads to at most ``tokens`` on its longer side (a line may exceed it alone)."""
+    """Indexes of lines, each once, in batches that pad to at most ``tokens`` on their longer side.
+
+    A line that is longer than that is a batch alone.
+    """
     order = list(range(len(lengths)))
     rng.shuffle(order)
     for start in range(0, len(order), _POOL):

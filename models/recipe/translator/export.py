@@ -23,12 +23,15 @@ def load_network(path: Path) -> Network:
     saved = torch.load(path)
     network = Network(Shape(**saved["shape"]))
     network.load_state_dict(saved["weights"])
-    return network.eval()
+    network.eval()
+    return network
 
 
 def export(network: Network, tokenizer_path: Path, target: Path, quantization: str | None = "int8") -> None:
     """Write ``network`` as a CTranslate2 model into the folder ``target``."""
-    weights = {name: tensor.numpy().copy() for name, tensor in network.state_dict().items()}  # optimize() writes into them
+    weights = {
+        name: tensor.numpy().copy() for name, tensor in network.state_dict().items()
+    }  # optimize() writes into them
     shape = network.shape
     spec = transformer_spec.TransformerSpec.from_config(
         (shape.encoder_layers, shape.decoder_layers),
@@ -56,7 +59,7 @@ def export(network: Network, tokenizer_path: Path, target: Path, quantization: s
     spec.config.add_source_bos = False
     spec.config.add_source_eos = True  # Argos hands over bare pieces
     spec.config.bos_token, spec.config.eos_token, spec.config.unk_token = "<s>", "</s>", "<unk>"
-    spec.config.decoder_start_token = "<s>"
+    spec.config.decoder_start_token = "<s>"  # noqa: S105 (a piece, not a password)
     spec.validate()
     spec.optimize(quantization=quantization)
     target.mkdir(parents=True)

@@ -140,7 +140,7 @@ class Network(nn.Module):
 
     def _embed(self, ids: Tensor) -> Tensor:
         embedded: Tensor = self.embedding(ids) * math.sqrt(self.shape.width)
-        return embedded + self.positions[: ids.shape[1]]  # type: ignore[index]
+        return embedded + self.positions[: ids.shape[1]]
 
 
 def _attend(

@@ -116,7 +116,7 @@ def _score(package: Package, test: str, style: str, lines: list[Line]) -> tuple[
 
 def _speed(package: Package, lines: list[str]) -> dict[str, float]:
     """Sentences a second of processor time, on one thread."""
-    speeds = {}
+    speeds = dict[str, float]()
     for name, batch in (("one by one", 1), ("in batches of 64", _BATCH_SENTENCES)):
         started = time.process_time()
         package.translate(lines, batch)

@@ -1,4 +1,4 @@
-"""The spellings in which a sentence reaches the translator: recognizer, written, contracted, misheard, with unknown names.
+"""The spellings in which a sentence reaches the translator: heard, written, contracted, misheard, with unknown names.
 
 A line is a source and a target. The recognizer ends no sentence, so that its lines' targets end without a full stop;
 a question keeps its mark.
@@ -99,7 +99,7 @@ def made_up_name(rng: random.Random) -> str:
 
 
 def with_unknown_name(written_en: str, fa: str, known: dict[str, str], rng: random.Random) -> Line | None:
-    """The pair with one name of ``known`` (English to Persian) replaced by a made-up one on both sides, if there is one."""
+    """The pair with one name of ``known`` (English to Persian), if it has one, made up anew on both sides."""
     for word in re.findall(r"[A-Za-z]+", written_en):
         persian = known.get(word.lower())
         if persian is None:

@@ -34,7 +34,7 @@ _TEXT_LINES = 300_000  # read for training; more changes nothing
 
 
 def train(folder: Path, pieces: int) -> Path:
-    """Train on ``train.tsv`` in ``folder``; the model lies beside it as ``tokenizer.model``, and is kept if it is there."""
+    """Train on ``train.tsv`` in ``folder``, unless ``tokenizer.model`` lies beside it; gives the model's path."""
     target = folder / "tokenizer.model"
     if target.exists():
         return target
@@ -48,7 +48,7 @@ def train(folder: Path, pieces: int) -> Path:
         model_prefix=str(folder / "new_tokenizer"),
         vocab_size=pieces,
         hard_vocab_limit=False,
-        model_type="unigram",
+        model_type="bpe",  # unigram parts even frequent words where a piece is as frequent as the space
         character_coverage=1.0,
         normalization_rule_tsv=str(table),
         byte_fallback=True,
@@ -67,6 +67,7 @@ def train(folder: Path, pieces: int) -> Path:
         minloglevel=2,
     )
     text.unlink()
+    (folder / "new_tokenizer.vocab").unlink()
     (folder / "new_tokenizer.model").replace(target)
     return target
 

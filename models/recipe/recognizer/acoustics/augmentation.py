@@ -53,25 +53,26 @@ def augment(generator: np.random.Generator, samples: Signal, words: Times, babbl
 
 def coloured_noise(generator: np.random.Generator, count: int, slope: float) -> Signal:
     """Make noise whose power falls with frequency to the power of -slope (0 white, 1 pink, 2 brown), variance 1."""
-    from scipy.fft import irfft, next_fast_len, rfft  # noqa: PLC0415 - of the recipe's environment alone
+    from scipy.fft import irfft, next_fast_len, rfft
 
     length = next_fast_len(count, real=True)
     spectrum = rfft(generator.standard_normal(length))
     spectrum *= np.maximum(1, np.arange(len(spectrum))) ** (-slope / 2)
     noise: Signal = irfft(spectrum, length)[:count]
-    return noise / (noise.std() + _EPSILON)
+    noise /= noise.std() + _EPSILON
+    return noise
 
 
 def telephone_band(samples: Signal) -> Signal:
     """Take everything above 4 kHz away."""
-    from scipy.signal import resample_poly  # noqa: PLC0415 - of the recipe's environment alone
+    from scipy.signal import resample_poly
 
     narrow: Signal = resample_poly(resample_poly(samples, 1, 2), 2, 1)[: len(samples)]
     return narrow
 
 
 def _warp(samples: Signal, words: Times, denominator: int) -> tuple[Signal, Times]:
-    from scipy.signal import resample_poly  # noqa: PLC0415 - of the recipe's environment alone
+    from scipy.signal import resample_poly
 
     factor = _WARP_NUMERATOR / denominator
     stretched: Signal = resample_poly(samples, _WARP_NUMERATOR, denominator)
@@ -80,7 +81,7 @@ def _warp(samples: Signal, words: Times, denominator: int) -> tuple[Signal, Time
 
 def _equalise(generator: np.random.Generator, samples: Signal) -> Signal:
     """Apply a smooth curve of up to 8 dB either way; a third of them lose their bass, as small loudspeakers do."""
-    from scipy.fft import irfft, next_fast_len, rfft  # noqa: PLC0415 - of the recipe's environment alone
+    from scipy.fft import irfft, next_fast_len, rfft
 
     length = next_fast_len(len(samples), real=True)
     spectrum = rfft(samples, length)
@@ -95,7 +96,7 @@ def _equalise(generator: np.random.Generator, samples: Signal) -> Signal:
 
 def _reverberate(generator: np.random.Generator, samples: Signal) -> Signal:
     """Add the tail of a room: noise that falls by 60 dB in 0.08 to 0.5 s."""
-    from scipy.signal import fftconvolve  # noqa: PLC0415 - of the recipe's environment alone
+    from scipy.signal import fftconvolve
 
     length = _count(generator.uniform(0.08, 0.5))
     response = generator.standard_normal(length) * 10 ** (-3 * np.arange(length) / length)

@@ -65,7 +65,7 @@ def group(examples: Sequence[Example], most_frames: int, chance: random.Random) 
     groups: list[list[Example]] = []
     current: list[Example] = []
     for example in ordered:
-        longest = max((other.frames for other in (*current, example)))
+        longest = max(other.frames for other in (*current, example))
         if current and longest * (len(current) + 1) > most_frames:
             groups.append(current)
             current = []

@@ -23,7 +23,7 @@ Frames = npt.NDArray[np.float32]
 
 def mfcc(samples: Samples) -> Frames:
     """Turn samples in [-1, 1] at 16 kHz into frames x 40 coefficients, a frame each 10 ms, 25 ms wide."""
-    import kaldi_native_fbank  # noqa: PLC0415 - of the recipe's environment alone
+    import kaldi_native_fbank
 
     options = kaldi_native_fbank.MfccOptions()
     options.frame_opts.samp_freq = SAMPLE_RATE_HZ

@@ -82,7 +82,7 @@ def _add(left: float, right: float) -> float:
 
 
 @_compiled
-def _numerator(scores, pdf, first, last, row, previous, weight, final, posteriors):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, C901, PLR0912
+def _numerator(scores, pdf, first, last, row, previous, weight, final, posteriors):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, C901, PLR0912, PLR0917
     frames, states = len(scores), len(pdf)
     entered = np.full((frames, states), NEVER)
     stayed = np.full((frames, states), NEVER)
@@ -93,10 +93,11 @@ def _numerator(scores, pdf, first, last, row, previous, weight, final, posterior
                 continue
             inward = NEVER
             for k in range(row[state], row[state + 1]):
-                if previous[k] < 0:
-                    value = 0.0 if frame == 0 else NEVER
-                else:
-                    value = alpha[previous[k]] if frame else NEVER
+                value = NEVER
+                if previous[k] >= 0 and frame:
+                    value = alpha[previous[k]]
+                elif previous[k] < 0 and frame == 0:
+                    value = 0.0
                 if value > NEVER / 2:
                     value += weight[k]
                     inward = value if inward <= NEVER / 2 else _add(inward, value)
@@ -136,7 +137,7 @@ def _numerator(scores, pdf, first, last, row, previous, weight, final, posterior
 
 
 @_compiled
-def _denominator(scores, follow, begin, end, left_class, posteriors):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, C901, PLR0912, PLR0915
+def _denominator(scores, follow, begin, end, left_class, posteriors):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, C901, PLR0912, PLR0915, PLR0917
     frames, phones, classes = len(scores), len(begin), LEFT_CLASS_COUNT
     # alpha[frame, c, q]: mass in phone q whose left neighbour is of class c, scaled to 1 a frame
     alpha = np.zeros((frames, classes, phones), np.float32)

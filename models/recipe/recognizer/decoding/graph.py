@@ -81,7 +81,8 @@ def _write_lookahead(hmm: Transducer, path: Path, work_dir: Path) -> dict[int, i
     compile_fst(hmm, plain)
     run_tool("fstarcsort", "--sort_type=olabel", str(plain), str(sorted_))
     run_tool("fstconvert", "--fst_type=olabel_lookahead", f"--save_relabel_opairs={pairs}", str(sorted_), str(path))
-    relabelled = dict(map(int, line.split()) for line in pairs.read_text(encoding="ascii").splitlines())
+    lines = (line.split() for line in pairs.read_text(encoding="ascii").splitlines())
+    relabelled = {int(old): int(new) for old, new in lines}
     if len(set(relabelled.values())) != len(relabelled):
         raise ValueError("fstconvert gave two words one number")
     return relabelled

@@ -39,7 +39,7 @@ def lexicon_transducer(lexicon: Mapping[str, tuple[str, ...]], word_ids: Mapping
                 path.append(phones.PHONE_COUNT + symbols[labels])
             cost = math.log(len(lexicon[word]))
             for origin, extra in ((start, SILENCE_COST), (loop, 0.0)):
-                _add_word(fst, origin, path, word_ids[word], cost + extra, (loop, after_silence))
+                _add_word(fst, origin, path, word_ids[word], cost=cost + extra, ends=(loop, after_silence))
     return fst, max(symbols.values(), default=0)
 
 
@@ -51,8 +51,10 @@ def _by_pronunciation(lexicon: Mapping[str, tuple[str, ...]]) -> dict[tuple[int,
     return found
 
 
-def _add_word(fst: Transducer, origin: int, path: list[int], word_id: int, cost: float, ends: tuple[int, int]) -> None:
-    state, output = origin, word_id
+def _add_word(
+    fst: Transducer, origin: int, path: list[int], output: int, *, cost: float, ends: tuple[int, int]
+) -> None:
+    state = origin
     for label in path[:-1]:
         following = fst.add_state()
         fst.add_arc(state, Arc(following, label, output, cost))

@@ -32,7 +32,7 @@ class Listener:
     """A model directory, loaded by libvosk."""
 
     def __init__(self, model_dir: Path) -> None:
-        import vosk  # noqa: PLC0415 - slow, and not wanted where only the table is read
+        import vosk
 
         vosk.SetLogLevel(-1)
         self._vosk = vosk

@@ -146,7 +146,7 @@ def _count(heard: _Heard, recording: TestRecording, words: list[HeardWord]) -> N
 def _audio_to_persian(
     heard: _Heard, test: Iterable[TestRecording], persian: dict[str, str], translate: Translate
 ) -> Row:
-    import sacrebleu  # noqa: PLC0415 - of the recipe's environment alone
+    import sacrebleu
 
     wanted = [persian[" ".join(recording.words)] for recording in test]
     score = sacrebleu.corpus_chrf(translate(heard.texts), [wanted]).score

@@ -45,7 +45,7 @@ def recordings(speech_dir: Path) -> Iterator[TestRecording]:
 
 def noisy(recording: TestRecording, generator: np.random.Generator) -> TestRecording:
     """Give the recording at half its level under pink noise 12 dB below it, as a telephone would send it."""
-    from scipy.signal import resample_poly  # noqa: PLC0415 - of the recipe's environment alone
+    from scipy.signal import resample_poly
 
     samples = recording.pcm.astype(np.float64) / 32768
     level = np.sqrt((samples**2).mean()) * 10 ** (-NOISY_SNR_DB / 20)

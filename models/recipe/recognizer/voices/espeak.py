@@ -72,7 +72,7 @@ class Espeak:
         return Speech(to_pcm(samples, self._rate_hz), ends_from_starts(starts, len(samples) / self._rate_hz))
 
     def _take(self, sound: "ctypes._Pointer[ctypes.c_short]", count: int, events: "ctypes._Pointer[_Event]") -> int:
-        if sound and count:
+        if count:  # no sound at the end
             self._sound.append(ctypes.string_at(sound, count * ctypes.sizeof(ctypes.c_short)))
         number = 0
         while events[number].type != _EVENT_END:

@@ -59,7 +59,7 @@ class SpeechError(RuntimeError):
 
 def to_pcm(samples: npt.NDArray[np.float64], rate_hz: int) -> Pcm:
     """Bring samples of any scale and rate to 16-bit samples at 16 kHz."""
-    from scipy.signal import resample_poly  # noqa: PLC0415 - of the recipe's environment alone
+    from scipy.signal import resample_poly
 
     if rate_hz != SAMPLE_RATE_HZ:
         common = gcd(rate_hz, SAMPLE_RATE_HZ)
@@ -87,7 +87,7 @@ def join_tokens(text: str, tokens: Sequence[tuple[str, float, float]]) -> tuple[
     """
     if len(tokens) == len(text.split()):
         return tuple((start, max(end, start)) for _, start, end in tokens)
-    spans = []
+    spans: list[tuple[float, float]] = []
     waiting = list(tokens)
     for word in text.split():
         letters = word.replace("'", "")
