@@ -1,7 +1,7 @@
 # `make demo` runs the main job, `make test` passes the tests; both make the environment in .venv first.
 # Everything is named relative to this folder, whose path may hold spaces.
 .DELETE_ON_ERROR:
-.PHONY: demo test check bench lock clean help
+.PHONY: demo test check bench lock clean help models models-dry-run models-test scores
 
 PYTHON := $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
@@ -9,7 +9,7 @@ UV := .venv/bin/python -m uv --system-certs
 TEST_ARGUMENTS ?=
 
 help:  ## show the targets
-	@sed -n 's/^\([a-z]*\):.*## /make \1: /p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## /make \1: /p' Makefile
 
 demo: .venv/runtime  ## set up, and run the main job on the sample recordings
 	@.venv/bin/python -m asr_pipeline demo
@@ -33,6 +33,30 @@ bench: .venv/dev  ## measure, and write the tables of docs/
 	.venv/bin/python benchmarks/peers.py --write
 	.venv/bin/python benchmarks/latency.py --write
 	.venv/bin/python benchmarks/gateway.py --write
+
+# The recipe of the starter models has an environment of its own: torch is no dependency of the product.
+RECIPE := nice -n 19 .venv-recipe/bin/python -m models.recipe
+RECIPE_WORK ?= data/recipe
+
+models: .venv-recipe/ready  ## make both starter models anew: hours, goes on where it was stopped
+	$(RECIPE).translator all --work $(RECIPE_WORK)/translator
+
+models-dry-run: .venv-recipe/ready  ## every step of that with tiny models: minutes
+	rm -rf $(RECIPE_WORK)/dry-run
+	$(RECIPE).translator all --dry-run --work $(RECIPE_WORK)/dry-run/translator
+
+scores: .venv-recipe/ready  ## score the models that `make models` made
+	$(RECIPE).translator scores --work $(RECIPE_WORK)/translator
+
+models-test: .venv-recipe/ready  ## tests of the recipe, a dry run among them
+	.venv-recipe/bin/python -m pytest -q --confcutdir=asr_pipeline_tests/recipe asr_pipeline_tests/recipe $(TEST_ARGUMENTS)
+
+.venv-recipe/ready: models/recipe/requirements.lock
+	@[ -x .venv-recipe/bin/python ] || $(PYTHON) -m venv .venv-recipe
+	@.venv-recipe/bin/python models/recipe/torch_for_cpu.py "$$(grep '^torch==' $<)"
+	@.venv-recipe/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@.venv-recipe/bin/python -m pip install --quiet --disable-pip-version-check --no-deps "$$(sed -n 's/^argostranslate==/&/p' requirements.lock | cut -d' ' -f1)"
+	@touch $@
 
 lock: .venv/uv  ## resolve the lock files anew: hashes, no addresses, no torch
 	$(UV) pip compile pyproject.toml $(LOCK) --group build -o requirements.lock

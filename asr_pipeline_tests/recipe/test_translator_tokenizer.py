@@ -9,10 +9,14 @@ from models.recipe.translator import data, tokenizer
 from models.recipe.translator.sizes import DRY_RUN
 
 
+def _silent(text: str) -> None:
+    del text
+
+
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("translator")
-    data.make(folder, DRY_RUN, seed=7, say=lambda text: None)
+    data.make(folder, DRY_RUN, seed=7, say=_silent)
     tokenizer.train(folder, DRY_RUN.pieces)
     return folder
 

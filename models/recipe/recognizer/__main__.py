@@ -63,8 +63,7 @@ class Recipe:
         unknown = plan.unknown_words(cmu_dictionary(), self.lexicon)
         plans = plan.test_plans(self.selection, unknown, self.size)
         plans["training"] = plan.training_plan(self.selection, unknown, self.size)
-        for name, utterances in plans.items():
-            synthesise(utterances, self.work / "speech" / name, self.digits_dir, progress(f"speech, {name}"))
+        synthesise(plans, self.work / "speech", self.digits_dir, progress("speech"))
 
     def features(self) -> None:
         """Augment the training's speech, and turn it into features."""

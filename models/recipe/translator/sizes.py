@@ -40,14 +40,14 @@ REAL = Sizes(
     digit_runs=60_000,
     unknown_names=24_000,
     joined=150_000,
-    pieces=5_000,
-    width=192,
+    pieces=4_000,
+    width=160,
     feed_forward=512,
     encoder_layers=3,
     decoder_layers=2,
-    updates=40_000,
+    updates=16_000,
     batch_tokens=2_000,
-    learning_rate=2.2e-3,
+    learning_rate=2.5e-3,
     warm_up=400,
 )
 

