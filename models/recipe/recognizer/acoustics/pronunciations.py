@@ -68,7 +68,7 @@ def cmu_dictionary() -> dict[str, list[list[str]]]:
 
 def guess(word: str) -> str:
     """Ask espeak-ng's letter-to-sound rules."""
-    mnemonics = subprocess.run(  # noqa: S603 - a word is an argument, never a command
+    mnemonics = subprocess.run(
         ["espeak-ng", "-q", "-x", "-v", "en-us", word], check=True, capture_output=True, text=True, timeout=30
     ).stdout
     return " ".join(_from_espeak(mnemonics))
