@@ -61,7 +61,7 @@ models-test: .venv-recipe/ready  ## tests of the recipe, a dry run among them
 lock: .venv/uv  ## resolve the lock files anew: hashes, no addresses, no torch
 	$(UV) pip compile pyproject.toml $(LOCK) --group build -o requirements.lock
 	$(UV) pip compile pyproject.toml $(LOCK) --group build --group dev -c requirements.lock -o requirements-dev.lock
-LOCK := --extra argos --extra cluster --extra tracing --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
+LOCK := --extra cluster --extra kubernetes --extra tracing --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
 
 clean:  ## remove the environment, not the data
 	rm -rf .venv

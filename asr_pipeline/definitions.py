@@ -4,6 +4,7 @@ import dagster as dg
 
 from asr_pipeline.defs import schedules
 from asr_pipeline.defs.assets import recording_stages
+from asr_pipeline.defs.console import console
 from asr_pipeline.defs.jobs import JOBS, executor
 from asr_pipeline.defs.note_sensor import pending_notes
 from asr_pipeline.defs.notes import translate_notes_job, translated_notes
@@ -11,6 +12,7 @@ from asr_pipeline.defs.operations import ledger
 from asr_pipeline.defs.quarantine import quarantine, quarantine_is_empty
 from asr_pipeline.defs.report import nightly_report
 from asr_pipeline.defs.resources import NoProgress, PipelineResource
+from asr_pipeline.defs.run_failures import run_failed
 from asr_pipeline.defs.sensors import SENSORS
 from asr_pipeline.defs.webhooks import webhooks
 
@@ -22,9 +24,10 @@ def build_defs(**resources: object) -> dg.Definitions:
         asset_checks=[quarantine_is_empty],
         jobs=[*JOBS, translate_notes_job, schedules.report_job, schedules.clean_originals],
         schedules=schedules.SCHEDULES,
-        sensors=[*SENSORS, pending_notes, webhooks],
+        sensors=[*SENSORS, pending_notes, webhooks, run_failed],
         resources={"pipeline": PipelineResource(), "progress": NoProgress(), **resources},
         executor=executor,
+        loggers={"console": console},
     )
 
 

@@ -1,6 +1,7 @@
 """What the steps need from engines and stores, as protocols. Vendors stop behind these."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -75,6 +76,35 @@ class Transcriber(Protocol):
 
     def transcribe(self, audio: Path, span: Span) -> list[Utterance]:
         """Recognise the span's segments; times are relative to the recording, indexes are not yet set."""
+        ...
+
+
+class Cluster(Protocol):
+    """Recognises speech in other processes, perhaps on other machines. May be shared by threads.
+
+    A recording's audio is shared before its spans are recognised, and withdrawn after.
+    """
+
+    @property
+    def spans_in_flight(self) -> int:
+        """Spans of a recording that keep the workers there are now busy; another number when they come and go."""
+        ...
+
+    def share(self, recording_id: str, audio: Path) -> None:
+        """Put canonical audio where the workers can read it. Raises TransientFailure."""
+        ...
+
+    def withdraw(self, recording_id: str) -> None:
+        """Remove what was put there. Raises TransientFailure."""
+        ...
+
+    def recognise(self, span: Span, *, limit_s: float, priority: float) -> "Future[tuple[list[Utterance], float]]":
+        """Begin with a span; its future gives its utterances as `Transcriber.transcribe`, and the seconds it took.
+
+        Spans of higher priority come first. The future raises EngineStuck where a worker took more than `limit_s`,
+        EngineCrashed where workers died at it: it is to be made alone then. It raises EngineFailed where the cluster is
+        away, and ModelMissing where a worker has another model than the run.
+        """
         ...
 
 

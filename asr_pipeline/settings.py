@@ -6,6 +6,7 @@ Example: `ASR_PIPELINE_TARGET_LANGUAGES=fa,de ASR_PIPELINE_CHANNELS=split asr-pi
 import ipaddress
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
@@ -45,12 +46,29 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=ENVIRONMENT_PREFIX, frozen=True, extra="forbid")
 
     # Where things are
+    secrets_dir: Path | None = Field(
+        default=None,
+        description="Folder of settings that are files, such as asr_pipeline_database_url, for what must not be in the "
+        "environment, which comes before them.",
+    )
     data_dir: Path = Field(
         default_factory=default_data_dir,
         description="Folder of everything that the program writes: database, Dagster home, audio, results, models.",
     )
     database_url: SecretStr | None = Field(
-        default=None, description="SQLAlchemy address of the database; SQLite in the data folder if not set."
+        default=None,
+        description="postgresql://USER:PASSWORD@HOST/NAME: the database of the program's tables and of Dagster's; "
+        "SQLite in the data folder if not set.",
+    )
+    database_pool_size: int = Field(
+        default=5,
+        ge=1,
+        le=100,
+        description="Connections that a process keeps open to PostgreSQL, for the program's tables and for Dagster's "
+        "each; up to ten more are made when needed.",
+    )
+    database_statement_timeout_s: float = Field(
+        default=120, ge=1, le=86_400, description="PostgreSQL gives up a statement that takes longer."
     )
     vosk_model: str | None = Field(
         default=None, description="Name or path of the Vosk model; else the official one that was pulled, else starter."
@@ -96,6 +114,61 @@ class Settings(BaseSettings):
     )
     recordings_in_flight: int = Field(
         default=8, ge=1, le=1000, description="Recordings that are decoded and recognised at the same time."
+    )
+
+    # Where spans are recognised
+    executor: str = Field(
+        default="threads",
+        description="Where speech is recognised: threads, of this process; dask, worker processes of this machine, "
+        "which are started for a run; or dask://host:port, the workers of a Dask scheduler.",
+    )
+    shared_audio: str | None = Field(
+        default=None,
+        description="Address that a cluster's workers read audio from while it is recognised, such as "
+        "s3://bucket/prefix or file:///mnt/share; if not set they read it in their data folder, which is shared then.",
+    )
+    cluster_wait_s: float = Field(
+        default=300,
+        ge=1,
+        le=86_400,
+        description="How long a scheduler, or any worker, that is away is waited for before recordings fail for now.",
+    )
+    cluster_ca: Path | None = Field(
+        default=None,
+        description="PEM file of the authority whose certificates the parts of a cluster trust: they speak TLS, and "
+        "with nobody else, where it is set.",
+    )
+    cluster_cert: Path | None = Field(default=None, description="PEM file of this part's certificate, with cluster_ca.")
+    cluster_key: Path | None = Field(
+        default=None, validate_default=True, description="PEM file of the key of cluster_cert."
+    )
+    cluster_workers_min: int = Field(
+        default=1, ge=1, le=1000, description="Worker processes that executor dask begins with, and keeps."
+    )
+    cluster_workers_max: int | None = Field(
+        default=None,
+        ge=1,
+        le=1000,
+        description="Worker processes that executor dask starts at most; as many as workers if not set.",
+    )
+    cluster_backlog_s: float = Field(
+        default=5,
+        gt=0,
+        description="Executor dask starts workers until those there are would be through with what waits in so long.",
+    )
+    cluster_backlog_spans: int = Field(
+        default=4, ge=1, description="Executor dask starts one more worker where more spans than this wait for each."
+    )
+    cluster_span_s: float = Field(
+        default=1, gt=0, description="Seconds that a span is taken to need until some were measured."
+    )
+    cluster_cpu_percent_max: float = Field(
+        default=95,
+        ge=1,
+        description="Executor dask starts no more workers while this machine's processors are busier; 101 to always.",
+    )
+    cluster_shrink_s: float = Field(
+        default=10, ge=1, description="Executor dask ends workers that were not needed for so long."
     )
 
     # Translation
@@ -196,10 +269,6 @@ class Settings(BaseSettings):
         description="Other sites, separated by commas, whose pages may use the gateway, such as https://example.org.",
     )
     audit_keep_days: float = Field(default=365, gt=0, le=36500, description="The audit log's entries are kept so long.")
-    log_format: Literal["plain", "json"] = Field(
-        default="plain", description="How the gateway logs: plain lines for people, or a JSON object a line."
-    )
-
     # Webhooks
     webhook_allow_private: bool = Field(
         default=False,
@@ -215,6 +284,17 @@ class Settings(BaseSettings):
         description="What webhooks are signed with: at least 24 characters, or whsec_ and base64.",
     )
 
+    # Watching it
+    log_format: Literal["plain", "json"] = Field(
+        default="plain",
+        description="How processes log: plain lines for people, or a JSON object a line that names run and recording.",
+    )
+    traces_endpoint: str | None = Field(
+        default=None,
+        description="Address that takes OpenTelemetry traces (OTLP over HTTP), such as "
+        "http://127.0.0.1:4318/v1/traces; none are made if not set. Needs the extra tracing.",
+    )
+
     # Faults
     attempts: int = Field(
         default=3, ge=1, le=20, description="Times that a stage is tried when failures are transient."
@@ -225,6 +305,11 @@ class Settings(BaseSettings):
         description="An engine that takes longer than this many times the audio's length, and longer than "
         "a minute, is given up.",
     )
+
+    @field_validator("secrets_dir")
+    @classmethod
+    def _same_from_anywhere(cls, value: Path | None) -> Path | None:
+        return None if value is None else value.absolute()
 
     @field_validator("target_languages", mode="before")
     @classmethod
@@ -310,7 +395,42 @@ class Settings(BaseSettings):
             raise ValueError(message)
         return value
 
-    @field_validator("data_dir", "inbox_dir", "recognizer_phrases", "jwt_public_key")
+    @field_validator("traces_endpoint")
+    @classmethod
+    def _is_an_endpoint(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"https?://[^\s/@]+(/\S*)?", value):
+            message = "write http:// or https://, a host and a path, without a password"
+            raise ValueError(message)
+        return value
+
+    @field_validator("executor")
+    @classmethod
+    def _is_an_executor(cls, value: str) -> str:
+        if not re.fullmatch(r"threads|dask|dask://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):\d{1,5}", value):
+            message = "write threads, dask or dask://host:port"
+            raise ValueError(message)
+        return value
+
+    @field_validator("shared_audio")
+    @classmethod
+    def _is_an_address(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"[a-z][a-z0-9+.-]*://.+", value):
+            message = "write an address such as s3://bucket/prefix or file:///mnt/share"
+            raise ValueError(message)
+        return value
+
+    @field_validator("cluster_key")
+    @classmethod
+    def _tls_is_whole(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        given = [info.data.get("cluster_ca"), info.data.get("cluster_cert"), value]
+        if any(given) and not all(given):
+            message = "TLS needs cluster_ca, cluster_cert and cluster_key"
+            raise ValueError(message)
+        return value
+
+    @field_validator(
+        "data_dir", "inbox_dir", "recognizer_phrases", "jwt_public_key", "cluster_ca", "cluster_cert", "cluster_key"
+    )
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser().absolute()
@@ -322,6 +442,11 @@ class Settings(BaseSettings):
             message = "a path with % or ? can't hold Dagster's database"
             raise ValueError(message)
         return value
+
+    @property
+    def uses_postgresql(self) -> bool:
+        """Whether the database is PostgreSQL, and Dagster's storage with it."""
+        return self.sqlalchemy_url.startswith("postgres")
 
     @property
     def sqlalchemy_url(self) -> str:
@@ -336,9 +461,11 @@ _SECRET = {"database_url", "webhook_secret", "webhook_urls"}  # not even where t
 
 def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401 - each setting has a type of its own
     """Read the settings; `overrides` come before the environment. Raises SettingInvalid that names the setting."""
-    _refuse_unknown_names()
+    folder = overrides.get("secrets_dir") or os.environ.get(f"{ENVIRONMENT_PREFIX}SECRETS_DIR") or None
+    _refuse_unknown_names([*os.environ, *_secret_names(folder)])
     try:
-        return Settings(**overrides)
+        values: dict[str, Any] = {"_secrets_dir": folder, **overrides}
+        return Settings(**values)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = str(first["loc"][0]) if first["loc"] else "settings"
@@ -352,9 +479,27 @@ def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401 - each setting 
         ) from error
 
 
-def _refuse_unknown_names() -> None:
+def _secret_names(folder: str | Path | None) -> list[str]:
+    """Give the names of settings that are files, as in the environment. Others lie beside them and are not ours."""
+    if folder is None:
+        return []
+    try:
+        files = [file for file in Path(folder).iterdir() if file.name.upper().startswith(ENVIRONMENT_PREFIX)]
+        for file in files:
+            file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingInvalid(
+            f"{ENVIRONMENT_PREFIX}SECRETS_DIR",
+            expected="a folder of text files that can be read",
+            found=str(error),
+            remedy="Name another folder, or give the user that runs the program the right to read there.",
+        ) from error
+    return [file.name.upper() for file in files]
+
+
+def _refuse_unknown_names(names: Iterable[str]) -> None:
     """Stop at a misspelt name: it would be ignored otherwise, and its default used without a word."""
-    for name in os.environ:
+    for name in names:
         setting = name.removeprefix(ENVIRONMENT_PREFIX).lower()
         if name.startswith(ENVIRONMENT_PREFIX) and setting not in Settings.model_fields:
             raise SettingInvalid(

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
+from asr_pipeline.defs.postgres_storage import PostgresStorage
 from asr_pipeline.storage.database import open_database, sqlite_url, upgrade
 from asr_pipeline_tests.postgres import postgres_server
 
@@ -21,6 +22,26 @@ hypothesis_settings.register_profile(
 hypothesis_settings.load_profile("shared")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+SWITCHED = {"api", "cli", "defs", "e2e"}  # folders of tests that --database takes along; others name their databases
+HOUSE_VARIABLE = "ASR_PIPELINE_DATABASE_URL"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the switch that runs on PostgreSQL what runs on SQLite otherwise."""
+    parser.addoption(
+        "--database",
+        choices=["sqlite", "postgresql"],
+        default="sqlite",
+        help="where tests of the whole product keep its tables and Dagster's",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is about SQLite's own files where there are none."""
+    if config.getoption("--database") == "postgresql":
+        for item in items:
+            if item.get_closest_marker("sqlite_alone"):
+                item.add_marker(pytest.mark.skip(reason="about SQLite's files"))
 
 
 @pytest.fixture(autouse=True)
@@ -29,6 +50,33 @@ def _scrubbed_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:
         if name.startswith(("ASR_PIPELINE_", "DAGSTER_", "ARGOS_")):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def _switched(request: pytest.FixtureRequest, _scrubbed_environment: None) -> Iterator[None]:
+    """Give each test of the whole product a PostgreSQL database of its own, under `--database postgresql`."""
+    wanted = request.config.getoption("--database") == "postgresql"
+    if wanted and SWITCHED & set(request.path.relative_to(REPOSITORY).parts):
+        yield from _house_on_postgresql(request)
+    else:
+        yield
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def on_either_database(request: pytest.FixtureRequest, _switched: None) -> Iterator[None]:
+    """Have the whole product on SQLite, and once more on PostgreSQL: its tables and Dagster's."""
+    if request.param == "sqlite" or HOUSE_VARIABLE in os.environ:
+        yield
+    else:
+        yield from _house_on_postgresql(request)
+
+
+def _house_on_postgresql(request: pytest.FixtureRequest) -> Iterator[None]:
+    monkeypatch: pytest.MonkeyPatch = request.getfixturevalue("monkeypatch")
+    for url in _postgres_database(request, request.getfixturevalue("_house_template")):
+        monkeypatch.setenv(HOUSE_VARIABLE, url)
+        yield
+        monkeypatch.delenv(HOUSE_VARIABLE, raising=False)
 
 
 @pytest.fixture(scope="session")
@@ -56,6 +104,15 @@ def _postgres_template(postgres_url: str) -> str:
     _run_sql(postgres_url, "CREATE DATABASE template_with_tables")
     _make_tables(sa.make_url(postgres_url).set(database="template_with_tables"))
     return "template_with_tables"
+
+
+@pytest.fixture(scope="session")
+def _house_template(postgres_url: str, _postgres_template: str) -> str:
+    """Name of a database with all tables and Dagster's, to copy."""
+    _run_sql(postgres_url, f"CREATE DATABASE template_of_house TEMPLATE {_postgres_template}")
+    url = sa.make_url(postgres_url).set(database="template_of_house")
+    PostgresStorage(url.render_as_string(hide_password=False)).dispose()
+    return "template_of_house"
 
 
 @pytest.fixture(scope="session")

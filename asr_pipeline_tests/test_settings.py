@@ -109,3 +109,37 @@ def test_a_data_folder_that_dagster_could_not_open_is_refused(tmp_path: Path, na
 def test_the_database_lies_in_the_data_folder_whatever_its_name(tmp_path: Path, name: str) -> None:
     url = make_url(load_settings(data_dir=tmp_path / name).sqlalchemy_url)
     assert url.database == str(tmp_path / name / "asr_pipeline.db")
+
+
+def test_what_must_not_be_in_the_environment_is_read_from_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "asr_pipeline_database_url").write_text("postgresql://a:hunter2@db/x\n")
+    (tmp_path / "postgres_password").write_bytes(b"\xff")  # somebody else's
+    monkeypatch.setenv("ASR_PIPELINE_SECRETS_DIR", str(tmp_path))
+    assert load_settings().sqlalchemy_url == "postgresql://a:hunter2@db/x"
+    monkeypatch.setenv("ASR_PIPELINE_DATABASE_URL", "sqlite:////tmp/b.db")
+    assert load_settings().sqlalchemy_url == "sqlite:////tmp/b.db"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("asr_pipeline_databse_url", b"hunter2", "ASR_PIPELINE_DATABSE_URL"),
+        ("asr_pipeline_webhook_secret", b"hunter2", "ASR_PIPELINE_WEBHOOK_SECRET"),
+        ("asr_pipeline_database_url", b"\xff", "ASR_PIPELINE_SECRETS_DIR"),
+    ],
+)
+def test_a_file_that_is_no_setting_or_a_wrong_one_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, content: bytes, told: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    monkeypatch.setenv("ASR_PIPELINE_SECRETS_DIR", str(tmp_path))
+    with pytest.raises(SettingInvalid, match=told) as caught:
+        load_settings()
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_folder_of_secrets_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingInvalid, match="ASR_PIPELINE_SECRETS_DIR"):
+        load_settings(secrets_dir=tmp_path / "away")

@@ -7,8 +7,8 @@ from fastapi.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from asr_pipeline.api.logs import route_of
 from asr_pipeline.api.request_ids import request_id_of
+from asr_pipeline.api.request_log import route_of
 from asr_pipeline.api.security import SAFE_METHODS, principal_of
 from asr_pipeline.domain.errors import PipelineError
 from asr_pipeline.storage.audit import AuditEntry, SqlAuditLog

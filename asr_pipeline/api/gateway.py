@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import dagster as dg
 
-from asr_pipeline.api.measures import CountedMemory, Measures
+from asr_pipeline.api.measures import Measures
 from asr_pipeline.api.resuming import resuming
 from asr_pipeline.defs.backlog import unfinished
 from asr_pipeline.defs.daemon import daemon_is_alive
@@ -61,11 +61,9 @@ def open_gateway(settings: Settings) -> Iterator[Gateway]:
     """Load the models, and close everything at the end, once the lane's run is done. Raises SetupError."""
     measures = Measures()
     with (
-        open_pipeline(settings) as opened,
-        open_instance(opened.layout.dagster_home, capture_output=False) as instance,
+        open_pipeline(settings) as pipeline,
+        open_instance(pipeline.layout.dagster_home, capture_output=False) as instance,
     ):
-        memory = CountedMemory(opened.tools.memory, measures)
-        pipeline = replace(opened, tools=replace(opened.tools, memory=memory))
         pipeline.preload()
         close_dead_runs(instance, pipeline.store)
         with Lane(pipeline, instance, measures) as lane, closing(IsolatedProbe(pipeline.tools.decoder)) as probe:

@@ -9,8 +9,8 @@ from asr_pipeline.api.credentials import LOCAL, Door, KeyRing, Tokens
 from asr_pipeline.api.gateway import Gateway
 from asr_pipeline.api.headers import SecurityHeaders
 from asr_pipeline.api.limits import Bodies, Concurrency, RateLimit
-from asr_pipeline.api.logs import RequestLog
 from asr_pipeline.api.request_ids import HEADER, RequestIds
+from asr_pipeline.api.request_log import RequestLog
 from asr_pipeline.api.security import Access, principal_of, subnet_of
 from asr_pipeline.storage.api_keys import SqlApiKeys
 from asr_pipeline.storage.audit import SqlAuditLog

@@ -1,10 +1,11 @@
-"""What this process has done, in numbers: requests, uploads, stages, failures, hits. `/metrics` shows them.
+"""What this process has done, in numbers: requests, uploads, stages of its lane. `/metrics` shows them.
+
+What all processes have done is in the database (`stored_figures`).
 
 A registry of its own: nothing else that uses the library shows up, and two gateways in one process don't mix.
 """
 
 import platform
-from collections.abc import Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
 
@@ -12,10 +13,9 @@ from asr_pipeline import __version__
 from asr_pipeline.domain.errors import PipelineError
 from asr_pipeline.domain.results import RecordingResults
 from asr_pipeline.domain.stage import Stage
-from asr_pipeline.ports import EngineVersion, TranslationMemory
+from asr_pipeline.domain.tally import HIT, MISS
 
 PREFIX = "asr_pipeline"
-HIT, MISS = "hit", "miss"
 REQUEST_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60, 600)
 STAGE_BUCKETS_S = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
 FACTOR_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2)
@@ -53,9 +53,6 @@ class Measures:
             buckets=STAGE_BUCKETS_S,
             registry=registry,
         )
-        self._stage_audio_seconds = Counter(
-            f"{PREFIX}_stage_audio_seconds", "Length of the recordings that a stage did.", ["stage"], registry=registry
-        )
         self._stage_factor = Histogram(
             f"{PREFIX}_stage_real_time_factor",
             "Engine time a second of sound; below 1 is faster than it was spoken.",
@@ -63,21 +60,11 @@ class Measures:
             buckets=FACTOR_BUCKETS,
             registry=registry,
         )
-        self._failures = Counter(
-            f"{PREFIX}_failures", "Recordings that stopped at a stage, by kind.", ["stage", "kind"], registry=registry
-        )
-        self._memory = Counter(
-            f"{PREFIX}_translation_memory_lookups",
-            "Sentences that were looked for in the translation memory.",
-            ["result"],
-            registry=registry,
-        )
         self._note_cache = Counter(
             f"{PREFIX}_note_cache_lookups", "Reads of notes, by what was kept of them.", ["result"], registry=registry
         )
         for stage in Stage:  # a rate needs a first value to rise from
             self._stage_seconds.labels(stage.value)
-            self._stage_audio_seconds.labels(stage.value)
             self._stage_factor.labels(stage.value)
         build = Info(f"{PREFIX}_build", "What runs here.", registry=registry)
         build.info({"version": __version__, "python": platform.python_version()})
@@ -92,11 +79,6 @@ class Measures:
         """Count a read of a note."""
         self._note_cache.labels(HIT if was_kept else MISS).inc()
 
-    def recalled(self, *, hits: int, misses: int) -> None:
-        """Count sentences that were looked for in the translation memory."""
-        self._memory.labels(HIT).inc(hits)
-        self._memory.labels(MISS).inc(misses)
-
     def speech_recognised(self, recording_id: str, speech_s: float) -> None:
         """Ignore: the stage is counted once it is done."""
 
@@ -107,27 +89,7 @@ class Measures:
             return
         self._stage_seconds.labels(stage.value).observe(seconds)
         if results.audio is not None and results.audio.duration_s > 0:
-            self._stage_audio_seconds.labels(stage.value).inc(results.audio.duration_s)
             self._stage_factor.labels(stage.value).observe(seconds / results.audio.duration_s)
 
-    def recording_failed(self, recording_id: str, stage: Stage, error: PipelineError) -> None:  # noqa: ARG002 - its protocol
-        """Count a failure."""
-        self._failures.labels(stage.value, type(error).__name__).inc()
-
-
-class CountedMemory:
-    """A translation memory whose hits are counted."""
-
-    def __init__(self, memory: TranslationMemory, measures: Measures) -> None:
-        self._memory = memory
-        self._measures = measures
-
-    def recall(self, sentences: Sequence[str], source: str, target: str, version: EngineVersion) -> dict[str, str]:
-        """Give what is known of these sentences."""
-        known = self._memory.recall(sentences, source, target, version)
-        self._measures.recalled(hits=len(known), misses=len(set(sentences)) - len(known))
-        return known
-
-    def remember(self, pairs: Mapping[str, str], source: str, target: str, version: EngineVersion) -> None:
-        """Keep translations."""
-        self._memory.remember(pairs, source, target, version)
+    def recording_failed(self, recording_id: str, stage: Stage, error: PipelineError) -> None:
+        """Ignore: failures are counted over all processes (`steps.tallying`)."""

@@ -23,6 +23,7 @@ from asr_pipeline.domain.recording import RecordingState
 from asr_pipeline.storage.idempotency import Answer
 from asr_pipeline.storage.receiving import Incoming
 from asr_pipeline.storage.text import storable
+from asr_pipeline.wiring.registering import register_received
 
 logger = logging.getLogger(__name__)
 router = APIRouter(tags=["audio"])
@@ -135,7 +136,7 @@ def _take(gateway: Gateway, whole: _Upload) -> Answer:
         gateway.probe.probe(whole.incoming.path)
     except UnreadableAudio as error:
         raise error.about(storable(whole.name)) from error
-    recording = gateway.pipeline.register_received(whole.incoming, whole.name)
+    recording = register_received(gateway.pipeline, whole.incoming, whole.name)
     store, recording_id = gateway.pipeline.store, recording.recording_id
     row = store.rows([recording_id])[0]
     if is_to_run := row.state in _TO_RUN:

@@ -60,13 +60,13 @@ def restore(
 
     Example: `ASR_PIPELINE_DATA_DIR=/srv/asr asr-pipeline restore house.tar.gz`
     """
-    from asr_pipeline.storage.database import open_database  # noqa: PLC0415 - `--help` should not wait
-    from asr_pipeline.storage.restore import restore as put_back  # noqa: PLC0415
+    from asr_pipeline.storage.restore import restore as put_back  # noqa: PLC0415 - `--help` should not wait
+    from asr_pipeline.wiring.storage import connect  # noqa: PLC0415
 
     settings = load_settings()
     layout = Layout(settings.data_dir)
     layout.ensure()
-    database = open_database(settings.sqlalchemy_url)
+    database = connect(settings)
     try:
         with transfer_bar() as bar:
             task = bar.add_task("Unpacking", total=file.stat().st_size if file.is_file() else None)

@@ -1,5 +1,6 @@
 """`asr-pipeline demo`: the main job on the sample recordings that come with the program."""
 
+from importlib.resources import files
 from pathlib import Path
 
 from rich.markup import escape
@@ -13,14 +14,15 @@ from asr_pipeline.storage.searching import audio_files
 
 
 def samples_dir() -> Path:
-    """Give the folder of the sample recordings."""
-    samples = CLONE / "data" / "samples"
+    """Give the folder of the sample recordings: inside an installed package, or the clone's `data/samples`."""
+    packaged = Path(str(files("asr_pipeline") / "_samples"))
+    samples = packaged if packaged.is_dir() else CLONE / "data" / "samples"
     if not samples.is_dir():
         raise SetupError(
             str(samples),
             expected="the sample recordings",
             found="no such folder",
-            remedy="Run the demo in a clone of the repository, or `asr-pipeline process FILE` on your own recordings.",
+            remedy="Install the package anew, or `asr-pipeline process FILE` on your own recordings.",
         )
     return samples
 
@@ -33,10 +35,10 @@ def demo() -> None:
     from asr_pipeline.cli import rendering  # noqa: PLC0415 - `--help` should not wait for engines
     from asr_pipeline.wiring.pipeline import open_pipeline  # noqa: PLC0415
 
-    files = list(audio_files([samples_dir()]))
-    output.print(f"Transcribing and translating {len(files)} sample recordings …")
+    samples = list(audio_files([samples_dir()]))
+    output.print(f"Transcribing and translating {len(samples)} sample recordings …")
     with open_pipeline(load_settings()) as pipeline:
-        outcome = process_files(pipeline, files, again=True)
+        outcome = process_files(pipeline, samples, again=True)
         for recording_id in outcome.done:
             output.print(rendering.utterance_table(pipeline, recording_id))
         layout = pipeline.layout

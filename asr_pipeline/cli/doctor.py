@@ -97,11 +97,20 @@ def _translator(pipeline: "Pipeline") -> Diagnosis:
 
 
 def _dagster(settings: Settings) -> Diagnosis:
-    from asr_pipeline.defs.instance import open_instance  # noqa: PLC0415
+    from asr_pipeline.defs.instance import keeps_in_postgresql, open_instance  # noqa: PLC0415
 
     home = Layout(settings.data_dir).dagster_home
     with open_instance(home) as instance:
-        return Diagnosis("dagster", well=True, found=f"{home} ({instance.get_runs_count():,} runs)")
+        elsewhere = settings.uses_postgresql and not keeps_in_postgresql(instance)
+        return Diagnosis(
+            "dagster",
+            well=not elsewhere,
+            found=f"{home}, storage in {'SQLite' if elsewhere or not settings.uses_postgresql else 'PostgreSQL'} "
+            f"({instance.get_runs_count():,} runs)",
+            remedy=f"Remove {home / 'dagster.yaml'}: a new one, which names the database's storage, is written."
+            if elsewhere
+            else "",
+        )
 
 
 def _disk(settings: Settings) -> Diagnosis:

@@ -124,11 +124,12 @@ def import_terms(
 @contextmanager
 def _database(settings: Settings) -> "Iterator[Engine]":
     """Open the database alone: no model is needed."""
-    from asr_pipeline.storage.database import open_database, upgrade  # noqa: PLC0415 - as above
+    from asr_pipeline.storage.database import upgrade  # noqa: PLC0415 - as above
     from asr_pipeline.storage.layout import Layout  # noqa: PLC0415
+    from asr_pipeline.wiring.storage import connect  # noqa: PLC0415
 
     Layout(settings.data_dir).ensure()
-    database = open_database(settings.sqlalchemy_url)
+    database = connect(settings)
     try:
         upgrade(database)
         yield database

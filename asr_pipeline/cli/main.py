@@ -15,11 +15,15 @@ from asr_pipeline.cli import (
     audit,
     backfill,
     backup,
+    cluster,
     demo,
     doctor,
     glossary,
     importing,
+    init_env,
     keys,
+    metrics,
+    migrate_to_postgres,
     models,
     process,
     quarantine,
@@ -50,6 +54,8 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.command("up")(up.up)
 app.command("serve")(serve.serve)
+app.command("scheduler")(cluster.scheduler)
+app.command("worker")(cluster.worker)
 app.command("process")(process.process)
 app.command("watch")(watch.watch)
 app.command("import")(importing.import_archive)
@@ -69,9 +75,12 @@ app.add_typer(keys.app, name="keys")
 app.command("audit")(audit.audit)
 app.command("doctor")(doctor.doctor)
 app.command("settings")(settings.settings)
+app.command("metrics")(metrics.metrics)
+app.command("init-env")(init_env.init_env)
 app.command("verify")(verify.verify)
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
+app.command("migrate-to-postgres")(migrate_to_postgres.migrate_to_postgres)
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - typer's signature

@@ -11,7 +11,7 @@ import typer
 from asr_pipeline.cli.console import output, progress_bar, write_json
 from asr_pipeline.cli.running import BarListener, Outcome, report_failures
 from asr_pipeline.domain.arrival import Way
-from asr_pipeline.domain.errors import PermanentFailure, PipelineError, SetupError
+from asr_pipeline.domain.errors import PermanentFailure, PipelineError
 from asr_pipeline.domain.recording import RecordingState
 from asr_pipeline.settings import load_settings
 from asr_pipeline.storage.searching import audio_files
@@ -103,17 +103,17 @@ def _register(pipeline: "Pipeline", files: Sequence[Path], outcome: Outcome, bar
 
     The ledger knows of a file that can't be taken, and the file stays where it is.
     """
+    from asr_pipeline.wiring.registering import register_all  # noqa: PLC0415 - `--help` should not wait for it
+
     names: dict[str, str] = {}
     task = bar.add_task("Registering", total=len(files))
-    for file in files:
-        try:
-            names.setdefault(pipeline.register(file).recording_id, str(file))
-        except PipelineError as error:
-            if isinstance(error, SetupError):
-                raise
-            if isinstance(error, PermanentFailure):
-                pipeline.note_refused(file, Way.PROCESS, error)
-            outcome.failed.append((str(file), str(error)))
+    for file, found in zip(files, register_all(pipeline, files), strict=True):
+        if isinstance(found, PipelineError):
+            if isinstance(found, PermanentFailure):
+                pipeline.note_refused(file, Way.PROCESS, found)
+            outcome.failed.append((str(file), str(found)))
+        else:
+            names.setdefault(found.recording_id, str(file))
         bar.advance(task)
     bar.remove_task(task)
     return names

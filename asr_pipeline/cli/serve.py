@@ -29,8 +29,8 @@ def serve(
     from asr_pipeline.api.app import create_app  # noqa: PLC0415
     from asr_pipeline.api.binding import require_safe_binding  # noqa: PLC0415
     from asr_pipeline.api.gateway import open_gateway  # noqa: PLC0415
-    from asr_pipeline.api.logs import set_up_logs  # noqa: PLC0415
     from asr_pipeline.api.server import GatewayServer  # noqa: PLC0415
+    from asr_pipeline.wiring.logs import set_up_logs  # noqa: PLC0415
 
     settings = load_settings()
     require_safe_binding(host, has_keys=_has_keys(settings))

@@ -48,6 +48,8 @@ def up(
         output.print(f"Dagster UI: [bold]http://{host}:{port}[/]   (Ctrl-C stops it)", highlight=False)
         # `dagster dev` warns that `dg dev` supersedes it; that one wants a project of its own, which a wheel is not.
         command = [sys.executable, "-m", "dagster", "dev", "-w", str(_workspace(layout)), "-h", host, "-p", str(port)]
+        if settings.log_format == "json":
+            command += ["--log-format", "json"]
         environment = {
             SENSOR_TIMEOUT: SENSOR_MAX_S,
             "PYTHONWARNINGS": "ignore:Function `dev_command` is superseded",

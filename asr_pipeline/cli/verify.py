@@ -45,8 +45,9 @@ def verify(
         verification = storage.verify(deep=deep, progress=BarTasks(bar).progress)
         findings = [*verification.findings, *compare(instance, storage.database)]
         repaired = repair_all(storage, instance, findings, bar) if repair else []
-    gone = set(repaired)
-    left = [finding for finding in findings if finding not in gone]
+        gone = set(repaired)
+        left = [finding for finding in findings if finding not in gone]
+        storage.note_verified(verification.equation, len(left) + (not verification.equation.holds), deep=deep)
     if as_json:
         write_json(_document(verification.equation, left, repaired))
     else:

@@ -10,6 +10,7 @@ import dagster as dg
 from pydantic import Field
 
 from asr_pipeline.defs.checks import CHECKS
+from asr_pipeline.defs.event_writer import EventWriter
 from asr_pipeline.defs.failures import failure
 from asr_pipeline.defs.lineage import is_automatic_retry, told_by_earlier_runs
 from asr_pipeline.defs.listener import DagsterListener
@@ -71,16 +72,16 @@ def recording_stages(
     stages = [stage for stage in selected if not config.stages or stage in config.stages]
     run = RunContext(context.run.run_id, root_run_id=context.run.root_run_id or context.run.run_id)
     resume = is_automatic_retry(context.run)
-    listener = DagsterListener(
-        context,
-        told=told_by_earlier_runs(context.instance, context.run) if resume else (),
-        also=progress,
-    )
+    told = told_by_earlier_runs(context.instance, context.run) if resume else ()
     try:
-        report = pipeline.flow(listener, run).run(keys, stages, resume=resume, only_missing=config.only_missing)
+        with EventWriter(context) as writer:
+            listener = DagsterListener(context, writer, told, also=progress)
+            report = pipeline.flow(listener, run).run(keys, stages, resume=resume, only_missing=config.only_missing)
     except dg.DagsterExecutionInterruptedError:
         note_interrupted(context.instance, context.run)
         raise
+    finally:
+        pipeline.note_run_ended()
     context.log.info("recordings done: %d, failed: %d", len(report.done), len(report.failed))
     if report.failed:
         raise failure(report.failed, len(keys))

@@ -1,6 +1,7 @@
 """Dagster's instance: where it lies, how it is set up, and runs that are executed in this process."""
 
 import fcntl
+import hashlib
 import os
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,12 +12,15 @@ from pathlib import Path
 import dagster as dg
 import yaml  # type: ignore[import-untyped]  # Dagster brings it; to name its errors
 from dagster._core.instance.ref import InstanceRef
+from sqlalchemy import URL
 from sqlalchemy.exc import DBAPIError
 
 from asr_pipeline.defs.own_process import tags_of_our_runs
 from asr_pipeline.defs.partitions import recordings
 from asr_pipeline.domain.errors import PipelineError, SettingInvalid
 from asr_pipeline.domain.stage import Stage
+from asr_pipeline.settings import load_settings
+from asr_pipeline.storage.database import address_of
 from asr_pipeline.storage.faults import database_errors
 
 # Tags by which a run says that it takes a contiguous range of partitions; Dagster exports no names for them.
@@ -29,19 +33,32 @@ CAPTURES_NOTHING = {
         "class": "NoOpComputeLogManager",
     }
 }
+# What `dagster.yaml` was before, by the start of its SHA-256: without this storage, or naming it otherwise.
+WRITTEN_BEFORE = frozenset(
+    {
+        "13d66cd49e49adc8",
+        "f55dbc7dc2ce2d85",
+        "559bfed71bb00831",
+        "0917fea71ea2be90",
+        "93f55dcdc1864ff4",
+        "ff8e6fad9c562989",
+    }
+)
 HOME_VARIABLE = "DAGSTER_HOME"
+BATCH_VARIABLE = "DAGSTER_EVENT_BATCH_SIZE"
+PLANNED_AT_ONCE = 1000  # what a run plans is written so many events at once, where Dagster would write each by itself
 LOCATION = "asr_pipeline"  # the code location's name in workspace.yaml and pyproject.toml
 REPOSITORY_TAG = ".dagster/repository"  # by it the UI shows a run at its job
 
 
 def prepare_home(home: Path) -> None:
-    """Write `dagster.yaml` where there is none; one that a person has changed stays.
+    """Write `dagster.yaml` where there is none, or one as it was written before; one that a person has changed stays.
 
     It names no folder: the instance lies beside it, wherever the data folder is moved to.
     """
     home.mkdir(parents=True, exist_ok=True)
     path = home / "dagster.yaml"
-    if not path.exists():
+    if not path.exists() or hashlib.sha256(path.read_bytes()).hexdigest()[:16] in WRITTEN_BEFORE:
         temporary = home / f".dagster.yaml.{os.getpid()}"
         temporary.write_bytes((files("asr_pipeline.defs") / "instance.yaml").read_bytes())
         temporary.replace(path)
@@ -56,15 +73,26 @@ def open_instance(home: Path, *, capture_output: bool = True) -> Iterator[dg.Dag
     Raises StoreUnavailable, StorageFull where its database is away or full, also of what is done with it.
     """
     prepare_home(home)
-    with _named(home), database_errors(home), _opened(home, capture_output=capture_output) as instance:
+    with _named(home), database_errors(_database(home)), _opened(home, capture_output=capture_output) as instance:
         yield instance
 
 
 @contextmanager
 def dagster_errors(instance: dg.DagsterInstance) -> Iterator[None]:
     """Raise StoreUnavailable, StorageFull where Dagster's database is away, locked or full."""
-    with database_errors(Path(instance.root_directory)):
+    with database_errors(_database(Path(instance.root_directory))):
         yield
+
+
+def keeps_in_postgresql(instance: dg.DagsterInstance) -> bool:
+    """Tell whether an instance's storage is in PostgreSQL: a `dagster.yaml` of a person may have another."""
+    return hasattr(instance.event_log_storage, "postgres_url")
+
+
+def _database(home: Path) -> URL | Path:
+    """Give what to call Dagster's database in an error."""
+    settings = load_settings()
+    return address_of(settings.sqlalchemy_url) if settings.uses_postgresql else home
 
 
 def _opened(home: Path, *, capture_output: bool) -> dg.DagsterInstance:
@@ -90,16 +118,23 @@ def _one_at_a_time(home: Path) -> Iterator[None]:
 
 @contextmanager
 def _named(home: Path) -> Iterator[None]:
-    """Name the home as Dagster's own processes do: `dagster.yaml` finds its storage by this variable."""
-    before = os.environ.get(HOME_VARIABLE)
-    os.environ[HOME_VARIABLE] = str(home)
+    """Set what Dagster reads from the environment, in its own processes too."""
+    wanted = dagster_environment(home)
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
     try:
         yield
     finally:
-        if before is None:
-            del os.environ[HOME_VARIABLE]
-        else:
-            os.environ[HOME_VARIABLE] = before
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def dagster_environment(home: Path) -> dict[str, str]:
+    """Give the variables that Dagster's processes need: `dagster.yaml` finds its storage by the first."""
+    return {HOME_VARIABLE: str(home), BATCH_VARIABLE: os.environ.get(BATCH_VARIABLE, str(PLANNED_AT_ONCE))}
 
 
 def add_partitions(instance: dg.DagsterInstance, recording_ids: Iterable[str]) -> None:
@@ -140,7 +175,8 @@ def execute(
 ) -> None:
     """Run a job in this process. A step that ends by naming what failed is no error; what stops the run is raised."""
     run_id = str(uuid.uuid4())
-    quiet = {"console": {"config": {"log_level": "CRITICAL"}}}
+    log_level = "CRITICAL" if load_settings().log_format == "plain" else "INFO"  # what people see here is no log
+    quiet = {"console": {"config": {"log_level": log_level}}}
     try:
         job.execute_in_process(
             instance=instance,

@@ -1,12 +1,12 @@
-"""Tells Dagster of each stage of each recording as it is done: a materialization and its checks, durable at once."""
+"""Tells Dagster of each stage of each recording as it is done: a materialization and its checks."""
 
 import hashlib
 from collections.abc import Collection
-from contextlib import AbstractContextManager, nullcontext
 
 import dagster as dg
 
 from asr_pipeline.defs.checks import evaluations
+from asr_pipeline.defs.event_writer import EventWriter
 from asr_pipeline.defs.instance import dagster_errors
 from asr_pipeline.defs.metadata import stage_metadata
 from asr_pipeline.domain.errors import PipelineError
@@ -31,11 +31,13 @@ class DagsterListener:
     def __init__(
         self,
         context: dg.AssetExecutionContext,
+        writer: EventWriter,
         told: Collection[tuple[str, Stage]],
         *,
         also: FlowListener,
     ) -> None:
         self._context = context
+        self._writer = writer
         self._told = told
         self._also = also
 
@@ -47,10 +49,7 @@ class DagsterListener:
         """Log the materialization and the checks."""
         recording_id = results.recording.recording_id
         if (recording_id, stage) not in self._told:
-            with dagster_errors(self._context.instance), _together(self._context):
-                self._context.log_event(materialization(stage, results))
-                for evaluation in evaluations(stage, results):
-                    self._context.log_event(evaluation)
+            self._writer.log([materialization(stage, results), *evaluations(stage, results)])
         self._also.stage_done(stage, results)
 
     def recording_failed(self, recording_id: str, stage: Stage, error: PipelineError) -> None:
@@ -58,12 +57,6 @@ class DagsterListener:
         with dagster_errors(self._context.instance):
             self._context.log.error("%s stopped at %s: %s", recording_id, stage, error)
         self._also.recording_failed(recording_id, stage, error)
-
-
-def _together(context: dg.AssetExecutionContext) -> AbstractContextManager[None]:
-    """Have what is logged meanwhile written in one transaction, where Dagster's storage can (`EmbeddedStorage`)."""
-    together = getattr(context.instance.event_log_storage, "together", None)
-    return nullcontext() if together is None else together(context.run.run_id)
 
 
 def materialization(stage: Stage, results: RecordingResults) -> dg.AssetMaterialization:

@@ -82,7 +82,10 @@ def translated_notes(
     if not config.only_pending:
         pipeline.note_work.ask_again(keys)
     listener = _Listener(context)
-    report = pipeline.note_flow(listener, context.run.run_id).run(keys)
+    try:
+        report = pipeline.note_flow(listener, context.run.run_id).run(keys)
+    finally:
+        pipeline.note_run_ended()
     context.log.info("translations done: %d, failed: %d", len(report.done), len(report.failed))
     if report.failed:
         failed = {f"{work.note_id} ({work.target})": error for work, error in report.failed.items()}

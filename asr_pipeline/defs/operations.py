@@ -34,7 +34,8 @@ def ledger(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: 
     with open_storage(load_settings()) as storage:
         verification = storage.verify()
         findings = [*verification.findings, *compare(context.instance, storage.database)]
-    found = len(findings) + (not verification.equation.holds)
+        found = len(findings) + (not verification.equation.holds)
+        storage.note_verified(verification.equation, found)
     kinds = Counter(finding.kind.value for finding in findings)
     return dg.MaterializeResult(
         metadata={

@@ -60,6 +60,26 @@ class Change:
         return json.dumps({"type": self.kind, "timestamp": self.changed_at.isoformat(), "data": data})
 
 
+@dataclass(frozen=True, slots=True)
+class RunFailure:
+    """A run of Dagster that has failed. `failed_at` is when; `will_retry`: Dagster starts it again by itself."""
+
+    run_id: str
+    job: str
+    reason: str
+    will_retry: bool
+    failed_at: dt.datetime
+
+    def delivery_id(self, url: str) -> str:
+        """Give the id of telling this to an address."""
+        return hashlib.sha256(json.dumps([url, "run", self.run_id]).encode()).hexdigest()
+
+    def body(self) -> str:
+        """Give the JSON to send."""
+        data = {"run_id": self.run_id, "job": self.job, "reason": self.reason, "will_retry": self.will_retry}
+        return json.dumps({"type": "run.failed", "timestamp": self.failed_at.isoformat(), "data": data})
+
+
 def signing_key(secret: str) -> bytes:
     """Give the key that a secret stands for. Raises ValueError where it is too short."""
     if secret.startswith(SECRET_PREFIX):

@@ -1,15 +1,12 @@
-"""Argos Translate's packages, and OPUS-MT models beside them, run by CTranslate2: the importer of argostranslate.
+"""Argos Translate's packages, and OPUS-MT models beside them, run by CTranslate2.
 
-Argos' package metadata and tokenizer are used as they are. Its `translate` module is not: it imports torch, and joins
-all sentences' tokens before decoding, which loses which sentence became which (docs/adr/0003-no-torch.md).
+argostranslate itself is not used: it brings torch, and it joins all sentences' tokens before decoding, which loses
+which sentence became which (docs/adr/0003-no-torch.md).
 """
 
 import ctypes
 import hashlib
-import importlib
 import os
-import sys
-import tempfile
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,8 +19,9 @@ from typing import Any
 
 from asr_pipeline.domain.errors import EngineFailed, ModelMissing
 from asr_pipeline.domain.glossary import Glossary
+from asr_pipeline.engines.argos_package import TranslationPackage, open_package
 from asr_pipeline.engines.long_sentences import MAX_OUTPUT_TOKENS, divide
-from asr_pipeline.engines.opus import is_opus, open_opus
+from asr_pipeline.engines.opus import is_opus
 from asr_pipeline.engines.terms import SPACE, Decoded, Replacement, replacements
 from asr_pipeline.engines.witness import ModelWitness
 from asr_pipeline.ports import EngineVersion
@@ -93,7 +91,7 @@ class ArgosTranslator:
             results = {sentence: translated.get(text, "") for sentence, text in results.items()}
         return [results[sentence] for sentence in sentences]
 
-    def _apply(self, package: Any, texts: Sequence[str], glossary: Glossary | None) -> list[str]:  # noqa: ANN401 - Argos carries no types
+    def _apply(self, package: TranslationPackage, texts: Sequence[str], glossary: Glossary | None) -> list[str]:
         """Translate texts with one package: divided where too long, all parts decoded together, joined again."""
         parts_of = [list(divide(package.tokenizer, text)) for text in texts]
         tokens = [part for parts in parts_of for part in parts]
@@ -101,7 +99,7 @@ class ArgosTranslator:
             translated = iter(self._decode(package, tokens, glossary))
         return [" ".join(filter(None, (next(translated) for _ in own_parts))) for own_parts in parts_of]
 
-    def _decode(self, package: Any, tokens: list[list[str]], glossary: Glossary | None) -> list[str]:  # noqa: ANN401
+    def _decode(self, package: TranslationPackage, tokens: list[list[str]], glossary: Glossary | None) -> list[str]:
         """Translate token by token; with a glossary, its terms are put in."""
         model = _load(package.package_path, self.threads)
         prefix = [[package.target_prefix]] * len(tokens) if package.target_prefix else None
@@ -129,13 +127,13 @@ class ArgosTranslator:
             )
         ]
 
-    def _route(self, source: str, target: str) -> tuple[Any, ...]:
+    def _route(self, source: str, target: str) -> tuple[TranslationPackage, ...]:
         """Give the packages that lead from one language to the other: as few as can be, English before others."""
         packages = [_open(path) for path in self.packages]
-        by_pair: dict[str, dict[str, Any]] = {}
+        by_pair: dict[str, dict[str, TranslationPackage]] = {}
         for package in packages:
             by_pair.setdefault(package.from_code, {}).setdefault(package.to_code, package)
-        routes: deque[tuple[Any, ...]] = deque(((),))
+        routes: deque[tuple[TranslationPackage, ...]] = deque(((),))
         seen = {source}
         while routes:
             route = routes.popleft()
@@ -154,21 +152,21 @@ class ArgosTranslator:
         )
 
 
-def _kinds(route: Iterable[Any]) -> Iterable[str]:
+def _kinds(route: Iterable[TranslationPackage]) -> Iterable[str]:
     return dict.fromkeys("opus-mt" if is_opus(package.package_path) else "argos" for package in route)
 
 
-def _names(packages: Iterable[Any]) -> str:
+def _names(packages: Iterable[TranslationPackage]) -> str:
     return ", ".join(f"{package.from_code}_{package.to_code}" for package in packages) or "no package"
 
 
-def _text(package: Any, tokens: Sequence[str]) -> str:  # noqa: ANN401
+def _text(package: TranslationPackage, tokens: Sequence[str]) -> str:
     """Make text of tokens as argostranslate/translate.py does."""
-    text: str = package.tokenizer.decode(tokens)
+    text = package.tokenizer.decode(tokens)
     return text.strip().removeprefix(package.target_prefix).strip()
 
 
-def _text_with(package: Any, tokens: Sequence[str], found: Sequence[Replacement]) -> str:  # noqa: ANN401
+def _text_with(package: TranslationPackage, tokens: Sequence[str], found: Sequence[Replacement]) -> str:
     """Make text of tokens, with other words in some places; a mark after these stays joined to them."""
     text, end = "", 0
     for one in found:
@@ -177,13 +175,13 @@ def _text_with(package: Any, tokens: Sequence[str], found: Sequence[Replacement]
     return _joined(package, text, tokens[end:]).strip()
 
 
-def _joined(package: Any, text: str, tokens: Sequence[str]) -> str:  # noqa: ANN401
+def _joined(package: TranslationPackage, text: str, tokens: Sequence[str]) -> str:
     more = _text(package, tokens)
     return f"{text} {more}" if more and tokens[0].startswith(SPACE) else f"{text}{more}"
 
 
 @contextmanager
-def _told(package: Any, sentences: int) -> Iterator[None]:  # noqa: ANN401
+def _told(package: TranslationPackage, sentences: int) -> Iterator[None]:
     """Turn CTranslate2's errors into ours."""
     try:
         yield
@@ -197,17 +195,13 @@ def _told(package: Any, sentences: int) -> Iterator[None]:  # noqa: ANN401
 
 
 @lru_cache(maxsize=64)
-def _open(path: Path) -> Any:  # noqa: ANN401
-    """Read a package's metadata, and find its tokenizer."""
-    argos = _argos_package()
+def _open(path: Path) -> TranslationPackage:
+    """Read a package's metadata, and load its tokenizer."""
     try:
-        package = open_opus(path) if is_opus(path) else argos.Package(path)
+        package = open_package(path)
         package.tokenizer.encode("")  # loads it
-        codes = (package.from_code, package.to_code)
-    except (OSError, ValueError, RuntimeError, AttributeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         raise _unusable(path, str(error)) from error
-    if not all(codes):
-        raise _unusable(path, "metadata.json without from_code or to_code")
     return package
 
 
@@ -267,31 +261,3 @@ def _fingerprint(path: Path) -> str:
         with file.open("rb") as content:
             digest.update(hashlib.file_digest(content, "sha256").digest())
     return digest.hexdigest()[:10]
-
-
-def _argos_package() -> Any:  # noqa: ANN401
-    """Import argostranslate.package. On import Argos reads settings from, and makes folders in, the user's home."""
-    with _lock:
-        if "argostranslate.package" not in sys.modules:
-            with tempfile.TemporaryDirectory(prefix="asr-pipeline-argos-") as home, _home_at(home):
-                importlib.import_module("argostranslate.package")
-        return sys.modules["argostranslate.package"]
-
-
-@contextmanager
-def _home_at(folder: str) -> Iterator[None]:
-    """Show an import another home folder and none of Argos' own variables; nothing else of the environment changes."""
-    names = ("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME")
-    own = [name for name in os.environ if name.startswith(("ARGOS_", "SNAP"))]
-    kept = {name: os.environ.get(name) for name in (*names, *own)}
-    os.environ.update(dict.fromkeys(names, folder))
-    for name in own:
-        del os.environ[name]
-    try:
-        yield
-    finally:
-        for name, value in kept.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

@@ -39,6 +39,8 @@ LONGEST_GAP_S = 600.0  # a greater jump is a restarted clock, not a hole
 BLOCK_SAMPLES = (
     16_384  # per channel: frames of 1,000 samples are gathered; 64 KB arrays are reused, larger ones mapped anew
 )
+# A WAV's header says all: FFmpeg need not look far into it, nor hand the sound over 4 KB at a time.
+WAV_READING = {"max_size": "16384", "probesize": "32768", "analyzeduration": "0"}
 RATES_HZ = range(4_000, 768_001)
 MOST_CHANNELS = 64  # that FFmpeg knows
 SCALES = {"s16": 2.0**15, "s32": 2.0**31, "s64": 2.0**63, "flt": 1.0, "dbl": 1.0, "u8": 2.0**7}
@@ -228,6 +230,7 @@ def _wav_options(source: Path, file: BinaryIO, size_bytes: int) -> dict[str, str
     tolerated_bytes = data.bytes_per_s * LOSS_TOLERATED_S
     if data.present_bytes == 0 or data.declared_bytes - data.present_bytes > tolerated_bytes:
         _unreadable(source, f"{data.present_bytes:,} of {data.declared_bytes:,} bytes declared: truncated")
+    options |= WAV_READING
     if data.stray_bytes > data.declared_bytes:
         options["ignore_length"] = "1"
     return options

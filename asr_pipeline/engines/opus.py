@@ -1,10 +1,12 @@
-"""OPUS-MT models, in the shape that `argos.py` works with: a tokenizer for each side, and a written end."""
+"""The tokenizers of OPUS-MT models: one for each side, and a written end."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+from asr_pipeline.engines.sentence_pieces import open_pieces
 
 END = "</s>"
 
@@ -27,50 +29,20 @@ class OpusTokenizer:
         pieces: list[str] = self._source.encode(text, out_type=str)
         return [*self._first, *pieces, *self._last] if pieces else []
 
-    def decode(self, tokens: list[str]) -> str:
+    def decode(self, tokens: Sequence[str]) -> str:
         """Give the text of a result's tokens."""
         text: str = self._target.decode_pieces(list(tokens))
         return text
 
     @cached_property
     def _source(self) -> Any:  # noqa: ANN401 - it carries no types
-        return _load(self._folder / "source.spm")
+        return open_pieces(self._folder / "source.spm")
 
     @cached_property
     def _target(self) -> Any:  # noqa: ANN401
-        return _load(self._folder / "target.spm")
-
-
-@dataclass(frozen=True)
-class OpusPackage:
-    """What an Argos package has, of an OPUS-MT model."""
-
-    package_path: Path
-    from_code: str
-    to_code: str
-    package_version: str
-    tokenizer: OpusTokenizer
-    target_prefix: str = ""
+        return open_pieces(self._folder / "target.spm")
 
 
 def is_opus(folder: Path) -> bool:
     """Tell whether a folder holds an OPUS-MT model."""
     return (folder / "source.spm").is_file()
-
-
-def open_opus(folder: Path) -> OpusPackage:
-    """Read what the folder says of itself. Raises OSError, ValueError."""
-    metadata = json.loads((folder / "metadata.json").read_text(encoding="utf-8"))
-    return OpusPackage(
-        folder,
-        metadata.get("from_code", ""),
-        metadata.get("to_code", ""),
-        metadata.get("package_version", ""),
-        OpusTokenizer(folder, metadata.get("source_prefix", "")),
-    )
-
-
-def _load(file: Path) -> Any:  # noqa: ANN401
-    import sentencepiece  # noqa: PLC0415 - only those who translate pay for it
-
-    return sentencepiece.SentencePieceProcessor(model_file=str(file))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version as installed_version
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from asr_pipeline.domain.audio import SAMPLE_RATE_HZ, SAMPLE_WIDTH_BYTES
 from asr_pipeline.domain.errors import EngineFailed, ModelMissing
@@ -21,6 +21,10 @@ from asr_pipeline.ports import EngineVersion
 # A quarter of a second: small enough for the recognizer to end utterances at pauses, large enough to cost nothing.
 DEFAULT_CHUNK_BYTES = SAMPLE_RATE_HZ * SAMPLE_WIDTH_BYTES // 4
 _load_lock = threading.Lock()
+
+# Of a model's files, for its fingerprint.
+WHOLE_UP_TO_BYTES = 64 * 2**20
+SAMPLES_OF_A_FILE, SAMPLE_BYTES = 256, 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,7 @@ class VoskTranscriber:
         """Load the model now, once a process. Raises ModelMissing."""
         load_model(self.model_dir)
 
-    def transcribe(self, audio: Path, span: Span) -> list[Utterance]:
+    def transcribe(self, audio: Path | BinaryIO, span: Span) -> list[Utterance]:
         """Recognise each segment with a recognizer of its own: a result depends on its segment alone."""
         model = load_model(self.model_dir)
         utterances = []
@@ -88,14 +92,20 @@ def _load(model_dir: Path) -> Any:  # noqa: ANN401
 def _fingerprint(model_dir: Path) -> str:
     """First 12 hex digits of a SHA-256 over the model's files: names, sizes, and the bytes of the small ones.
 
-    The acoustic model's bytes are read too; a language model of gigabytes counts by its size and date.
+    The acoustic model's bytes are read too; a language model of gigabytes counts by its size and by samples of its
+    bytes, so that the same model has the same fingerprint on every machine.
     """
     digest = hashlib.sha256()
-    limit_bytes = 64 * 2**20
     for file in sorted(path for path in model_dir.rglob("*") if path.is_file()):
-        stat = file.stat()
-        digest.update(f"{file.relative_to(model_dir)}\0{stat.st_size}\0".encode())
-        digest.update(file.read_bytes() if stat.st_size <= limit_bytes else str(stat.st_mtime_ns).encode())
+        size_bytes = file.stat().st_size
+        digest.update(f"{file.relative_to(model_dir)}\0{size_bytes}\0".encode())
+        with file.open("rb") as content:
+            if size_bytes <= WHOLE_UP_TO_BYTES:
+                digest.update(content.read())
+            else:
+                for number in range(SAMPLES_OF_A_FILE):
+                    content.seek(number * (size_bytes - SAMPLE_BYTES) // (SAMPLES_OF_A_FILE - 1))
+                    digest.update(content.read(SAMPLE_BYTES))
     return digest.hexdigest()[:12]
 
 

@@ -16,6 +16,7 @@ from functools import partial
 from typing import TypeVar
 
 from asr_pipeline.domain.errors import EngineCrashed, EngineFailed, EngineStuck
+from asr_pipeline.domain.observing import working_on
 from asr_pipeline.ports import Claim
 from asr_pipeline.steps.isolation import ChildDied, Isolation
 
@@ -63,6 +64,10 @@ class EngineCalls:
 
     async def run(self, call: EngineCall, work: Callable[..., T], *arguments: object) -> tuple[T, float]:
         """Give a call's result and the seconds it took. Raises the engine's errors, EngineStuck, EngineCrashed."""
+        with working_on("engine call", call=call.name):
+            return await self._run(call, work, *arguments)
+
+    async def _run(self, call: EngineCall, work: Callable[..., T], *arguments: object) -> tuple[T, float]:
         if call.claim.is_suspect(call.name):
             logger.warning("%s: a process died in %s before: it is made in isolation", call.subject, call.name)
             return await self.run_alone(call, work, *arguments)
@@ -81,11 +86,33 @@ class EngineCalls:
         """Make a call for several recordings, as `run`. Raises EngineStuck where it fails: try each alone then."""
         limit_s = self._limits.of(audio_s)
         try:
-            return await self._in_thread(limit_s, partial(_timed, work, arguments))
+            with working_on("engine call", call=subject):
+                return await self._in_thread(limit_s, partial(_timed, work, arguments))
         except _Overdue:
             raise _stuck(subject, limit_s) from None
         except MemoryError as error:
             raise _stuck(subject, limit_s, "no memory for it") from error
+
+    async def run_elsewhere(
+        self,
+        call: EngineCall,
+        begin: "Callable[[float], Future[tuple[T, float]]]",
+        work: Callable[..., T],
+        *arguments: object,
+    ) -> tuple[T, float]:
+        """Have a call made on a cluster, where `begin` starts it with a time limit; `work` is the same call here.
+
+        Where a worker takes too long, or workers die, it is made here in isolation, to see whether it is to blame.
+        A worker's death harms no process of ours, so that the claim needs no mark.
+        """
+        if not call.claim.is_suspect(call.name):
+            try:
+                return await asyncio.wrap_future(begin(self._limits.of(call.audio_s)))
+            except (EngineStuck, EngineCrashed, MemoryError) as error:
+                logger.warning(
+                    "%s: %s failed on the cluster (%s); once more in isolation", call.subject, call.name, error
+                )
+        return await self.run_alone(call, work, *arguments)
 
     async def run_alone(self, call: EngineCall, work: Callable[..., T], *arguments: object) -> tuple[T, float]:
         """Make a call in the child process, `attempts` times where that dies of it."""
@@ -120,6 +147,10 @@ class EngineCalls:
     def close(self) -> None:
         """End the child process."""
         self._isolation.close()
+
+    async def in_thread(self, work: Callable[..., T], *arguments: object) -> T:
+        """Make a call that is no engine's: it has no time limit."""
+        return await asyncio.wrap_future(self._executor.submit(work, *arguments))
 
     async def _in_thread(self, limit_s: float, timed: Callable[[], tuple[T, float]]) -> tuple[T, float]:
         try:

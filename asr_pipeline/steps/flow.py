@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from asr_pipeline.domain.errors import PipelineError, SetupError, TransientFailure, UpstreamMissing, internal_error
+from asr_pipeline.domain.observing import working_on
 from asr_pipeline.domain.recording import Recording, RecordingState
 from asr_pipeline.domain.results import RecordingResults
 from asr_pipeline.domain.stage import Stage
@@ -74,7 +75,8 @@ class Flow:
         )
         self._commits_before = self._tools.store.last_commits(recording_ids)
         try:
-            asyncio.run(self._all(recording_ids))
+            with working_on("run", run_id=self._run_context.run_id):
+                asyncio.run(self._all(recording_ids))
         except BaseExceptionGroup as group:  # an interrupt comes as a BaseException
             raise cause(group) from group
         finally:
@@ -92,6 +94,10 @@ class Flow:
 
     async def _recording(self, recording_id: str, place: Place) -> None:
         """Take one recording through the stages once nobody else works on it."""
+        with working_on("recording", recording_id=recording_id):
+            await self._recording_alone(recording_id, place)
+
+    async def _recording_alone(self, recording_id: str, place: Place) -> None:
         try:
             recording = await patiently(partial(self._tools.store.recording, recording_id), self._rules)
             claim = await self._claim(recording, place)
@@ -184,7 +190,7 @@ class Flow:
         else:
             work.there.clear()  # what is there of later stages was made from another result of this one
             async for attempt in attempts(self._rules):
-                with attempt:
+                with attempt, working_on("stage", stage=stage.value):
                     await self._stages.compute(stage, work)
         await patiently(partial(self._listener.stage_done, stage, work.results), self._rules)
 

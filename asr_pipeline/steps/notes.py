@@ -17,6 +17,7 @@ from typing import Protocol
 from asr_pipeline.domain.errors import EngineStuck, InternalError, PipelineError, TransientFailure, internal_error
 from asr_pipeline.domain.glossary import NO_GLOSSARY, Glossary
 from asr_pipeline.domain.note import NoteWork
+from asr_pipeline.domain.observing import working_on
 from asr_pipeline.domain.persian import normalise
 from asr_pipeline.domain.sentences import divide, join, sentences
 from asr_pipeline.ports import EngineVersion, NoteWorkStore
@@ -87,7 +88,8 @@ class NoteFlow:
     def run(self, note_ids: Sequence[str]) -> NoteReport:
         """Translate all that is pending of some notes. In what a process died before is tried last, one by one."""
         try:
-            asyncio.run(self._all(note_ids))
+            with working_on("run", run_id=self._run_id):
+                asyncio.run(self._all(note_ids))
         except BaseException as error:
             self._notes.let_go(self._run_id)
             if isinstance(error, BaseExceptionGroup):
@@ -120,6 +122,10 @@ class NoteFlow:
 
     async def _one(self, work: NoteWork, pair: "_Pair", batcher: SentenceBatcher) -> None:
         """Translate one note, alone where its batch took too long; a failure is kept and told: others go on."""
+        with working_on("note", note_id=work.note_id, language=work.target):
+            await self._one_told(work, pair, batcher)
+
+    async def _one_told(self, work: NoteWork, pair: "_Pair", batcher: SentenceBatcher) -> None:
         try:
             try:
                 translations = await self._translated(work, batcher)

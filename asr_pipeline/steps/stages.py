@@ -24,6 +24,7 @@ from asr_pipeline.steps.caption import caption
 from asr_pipeline.steps.engine_calls import EngineCall, EngineCalls
 from asr_pipeline.steps.kept_spans import KeptSpans, made_with
 from asr_pipeline.steps.patience import attempts
+from asr_pipeline.steps.recognition import Recognise, Recognition
 from asr_pipeline.steps.segment import segment
 from asr_pipeline.steps.tools import FlowRules, Tools
 from asr_pipeline.steps.transcribe import transcribe
@@ -49,6 +50,7 @@ class Stages:
         self._listener = listener
         self._run_context = run
         self._engines = EngineCalls(executor, rules.time_limits, attempts=rules.attempts)
+        self._recognition = Recognition(tools, rules, self._engines)
         self._versions: dict[str, EngineVersion] = {}
         self._glossaries: dict[str, Glossary] = {}
         self._uncharged_s: dict[tuple[str, str], float] = {}  # engine time by language and sentence
@@ -96,14 +98,15 @@ class Stages:
             case Stage.TRANSCRIPTS:
                 segments = _made(results.segments, Stage.SEGMENTS, recording)
                 spans = list(group_into_spans(recording_id, segments, target_s=rules.span_target_s))
-                results.transcript = await transcribe(
-                    recording_id,
-                    audio_path,
-                    spans,
-                    tools.transcriber,
-                    partial(self._recognise, work, self._kept(work, spans)),
-                    spans_in_flight=rules.spans_in_flight,
-                )
+                async with self._recognition.of(recording, audio_path, spans) as recogniser:
+                    results.transcript = await transcribe(
+                        recording_id,
+                        audio_path,
+                        spans,
+                        tools.transcriber,
+                        partial(self._recognise, work, self._kept(work, spans), recogniser),
+                        spans_in_flight=self._recognition.spans_in_flight,
+                    )
                 await self._commit(partial(tools.store.save_transcript, results.transcript, run))
                 spoken, _ = texts_in(await self._corrections(recording_id))
                 results.transcript = corrected_transcript(results.transcript, spoken)
@@ -187,12 +190,16 @@ class Stages:
         work.trusts_spans = True
         return kept
 
-    async def _recognise(self, work: Work, kept: KeptSpans, audio: Path, span: Span) -> list[Utterance]:
+    async def _recognise(
+        self, work: Work, kept: KeptSpans, recognise: Recognise, audio: Path, span: Span
+    ) -> list[Utterance]:
         utterances = kept.recall(span)
         if utterances is None:
-            name = f"{Stage.TRANSCRIPTS}-{span.index}"
-            recognise = self._tools.transcriber.transcribe
-            utterances = await self._engine(work, span.speech_s, recognise, audio, span, name=name)
+            call = EngineCall(
+                f"{Stage.TRANSCRIPTS}-{span.index}", work.results.recording.name, span.speech_s, work.claim
+            )
+            utterances, seconds = await recognise(call, audio, span)
+            work.results.seconds[Stage.TRANSCRIPTS] += seconds
             kept.keep(span, utterances)
         if span.index not in work.told_spans:  # a second attempt comes by here again
             work.told_spans.add(span.index)
@@ -250,12 +257,10 @@ class Stages:
         sentences = {utterance.sentence for utterance in transcript.utterances}
         return sum(self._uncharged_s.pop((into, one), 0.0) for into in self._versions for one in sentences)
 
-    async def _engine(
-        self, work: Work, audio_s: float, do: Callable[..., T], *arguments: object, name: str | None = None
-    ) -> T:
-        """Have an engine work, and add its seconds to the stage's. `name` tells apart calls of the same stage."""
+    async def _engine(self, work: Work, audio_s: float, do: Callable[..., T], *arguments: object) -> T:
+        """Have an engine work, and add its seconds to the stage's."""
         stage, results = work.stage, work.results
-        call = EngineCall(name or stage.value, results.recording.name, audio_s, work.claim)
+        call = EngineCall(stage.value, results.recording.name, audio_s, work.claim)
         result, seconds = await self._engines.run(call, do, *arguments)
         results.seconds[stage] += seconds
         return result

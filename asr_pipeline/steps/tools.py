@@ -7,6 +7,7 @@ from asr_pipeline.domain.stage import Stage
 from asr_pipeline.ports import (
     AudioDecoder,
     Claims,
+    Cluster,
     Files,
     Glossaries,
     RecordStore,
@@ -23,7 +24,7 @@ from asr_pipeline.steps.engine_calls import TimeLimits
 
 @dataclass(frozen=True)
 class Tools:
-    """The engines and stores that the stages work with."""
+    """The engines and stores that the stages work with. With a `cluster`, it recognises speech."""
 
     decoder: AudioDecoder
     detector: VoiceDetector
@@ -36,6 +37,7 @@ class Tools:
     claims: Claims
     spans: SpanStore
     glossaries: Glossaries | None = None
+    cluster: Cluster | None = None
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,26 @@ from asr_pipeline.ports import Transcriber
 Recognise = Callable[[Path, Span], Awaitable[list[Utterance]]]
 
 
+class _Places:
+    """Lets at most `most()` in at a time."""
+
+    def __init__(self, most: Callable[[], int]) -> None:
+        self._most = most
+        self._taken = 0
+        self._change = asyncio.Condition()
+
+    async def __aenter__(self) -> None:
+        async with self._change:
+            while self._taken >= max(1, self._most()):
+                await self._change.wait()
+            self._taken += 1
+
+    async def __aexit__(self, *error: object) -> None:
+        async with self._change:
+            self._taken -= 1
+            self._change.notify(max(1, self._most() - self._taken))
+
+
 async def transcribe(
     recording_id: str,
     audio: Path,
@@ -18,13 +38,13 @@ async def transcribe(
     transcriber: Transcriber,
     recognise: Recognise,
     *,
-    spans_in_flight: int,
+    spans_in_flight: Callable[[], int],
 ) -> Transcript:
     """Recognise the spans with `recognise`, at most `spans_in_flight` of them at a time.
 
-    The bound keeps one long recording from filling the executor's queue before short ones behind it.
+    The bound keeps one long recording from filling the executor's queue before short ones behind it. It may change.
     """
-    free = asyncio.Semaphore(spans_in_flight)
+    free = _Places(spans_in_flight)
 
     async def recognise_span(span: Span) -> list[Utterance]:
         async with free:

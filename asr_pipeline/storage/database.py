@@ -3,7 +3,7 @@
 SQLite: write-ahead log, so that readers and one writer don't wait for each other; every commit is synced to disk, so
 that neither `kill -9` nor a loss of power loses what Dagster was told is done. A write starts with BEGIN IMMEDIATE
 and waits up to `LOCK_WAIT_S` for its turn: it can't fail as locked in mid-transaction. The file must lie on a local
-disk. PostgreSQL: reads see one snapshot, and statements that take longer than `STATEMENT_MAX_S` are given up.
+disk. PostgreSQL: reads see one snapshot, and statements that take too long are given up.
 """
 
 import sqlite3
@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache, partial
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -24,7 +25,6 @@ from asr_pipeline.storage import migrations
 from asr_pipeline.storage.faults import database_errors, masked
 
 LOCK_WAIT_S = 30
-STATEMENT_MAX_S = 120
 CONNECT_MAX_S = 10
 UPGRADE_LOCK = 0x6173725F70697065  # "asr_pipe": the advisory lock that upgrades of PostgreSQL take
 _WRITES = "asr_pipeline_writes"  # execution option of connections that write
@@ -36,13 +36,16 @@ def sqlite_url(path: Path) -> URL:
     return URL.create("sqlite", database=str(path))
 
 
-def open_database(url: str | URL, *, pool_size: int = 5) -> Engine:
+def open_database(
+    url: str | URL, *, pool_size: int = 5, statement_timeout_s: float = 120, schema: str | None = None
+) -> Engine:
     """Make an engine; connects at first use. Dispose of it when done, and make a new one after a fork.
 
-    `url` is `sqlite:///FILE` or `postgresql://USER:PASSWORD@HOST/NAME`. Raises SettingInvalid for any other; its
-    password is in no message.
+    `url` is `sqlite:///FILE` or `postgresql://USER:PASSWORD@HOST/NAME`. Of PostgreSQL alone: `pool_size` connections
+    are kept and ten more are made when needed, and `schema` is the one whose tables are meant. Raises SettingInvalid
+    for any other address; its password is in no message.
     """
-    address = _address(url)
+    address = address_of(url)
     if address.get_backend_name() == "sqlite":
         engine = sa.create_engine(address, hide_parameters=True, pool_size=pool_size, pool_timeout=LOCK_WAIT_S)
         event.listen(engine, "connect", _prepare_sqlite)
@@ -56,7 +59,8 @@ def open_database(url: str | URL, *, pool_size: int = 5) -> Engine:
         pool_pre_ping=True,
         connect_args={"connect_timeout": CONNECT_MAX_S},
     )
-    event.listen(engine, "connect", _prepare_postgresql)
+    prepare = partial(_prepare_postgresql, statement_timeout_s=statement_timeout_s, schema=schema)
+    event.listen(engine, "connect", prepare, insert=True)  # before SQLAlchemy looks which schema it is in
     return engine
 
 
@@ -71,8 +75,13 @@ def reading(engine: Engine) -> Iterator[Connection]:
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
     """Give a connection in one transaction: committed at the end, undone after an error. Errors as `reading`."""
-    with database_errors(engine.url), engine.execution_options(**{_WRITES: True}).begin() as connection:
+    with database_errors(engine.url), _writer(engine).begin() as connection:
         yield connection
+
+
+@lru_cache(maxsize=8)
+def _writer(engine: Engine) -> Engine:
+    return engine.execution_options(**{_WRITES: True})
 
 
 def upgrade(engine: Engine) -> None:
@@ -119,7 +128,8 @@ def revision(engine: Engine) -> str | None:
         return None  # no such table; a database that is away shows when the upgrade begins
 
 
-def _address(url: str | URL) -> URL:
+def address_of(url: str | URL) -> URL:
+    """Give a database's address with the driver that is used. Raises SettingInvalid."""
     if isinstance(url, str) and url.partition("?")[0].count("@") > 1:
         raise SettingInvalid(
             "the database's address",
@@ -168,10 +178,14 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def _prepare_postgresql(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+def _prepare_postgresql(
+    connection: DBAPIConnection, _entry: ConnectionPoolEntry, *, statement_timeout_s: float, schema: str | None
+) -> None:
     cursor = connection.cursor()
-    cursor.execute(f"SET statement_timeout = '{STATEMENT_MAX_S}s'")
+    cursor.execute(f"SET statement_timeout = {round(statement_timeout_s * 1000)}")
     cursor.execute(f"SET lock_timeout = '{LOCK_WAIT_S}s'")
     cursor.execute("SET timezone = 'UTC'")
+    if schema is not None:
+        cursor.execute(f"SET search_path = {schema}")
     cursor.close()
     connection.commit()

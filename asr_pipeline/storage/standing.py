@@ -5,7 +5,8 @@ stays noted until its own stage is committed: a result of another stage does not
 """
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -27,11 +28,15 @@ IDS_AT_A_TIME = 900  # SQLite before 3.32 takes 999 variables in a statement
 
 def insert_into(connection: Connection, table: sa.Table) -> "sqlite.Insert | postgresql.Insert":
     """Give an insert that knows ON CONFLICT, which both databases spell alike."""
-    if connection.dialect.name == "sqlite":
-        return sqlite.insert(table)
+    return _insert_of(connection.dialect.name)(table)
+
+
+def _insert_of(dialect: str) -> "Callable[[sa.Table], sqlite.Insert | postgresql.Insert]":
+    if dialect == "sqlite":
+        return sqlite.insert
     from sqlalchemy.dialects import postgresql  # noqa: PLC0415 - not needed with SQLite
 
-    return postgresql.insert(table)
+    return postgresql.insert
 
 
 def in_chunks(items: Sequence[str]) -> Iterator[Sequence[str]]:
@@ -42,8 +47,7 @@ def in_chunks(items: Sequence[str]) -> Iterator[Sequence[str]]:
 
 def number_of(connection: Connection, recording_id: str, *, lock: bool = False) -> int | None:
     """Give the number of a registered recording, None where there is none. `lock`: other writers wait."""
-    query = sa.select(recordings.c.number).where(recordings.c.recording_id == recording_id)
-    found: int | None = connection.execute(query.with_for_update() if lock else query).scalar()
+    found: int | None = connection.execute(_NUMBER_LOCKED if lock else _NUMBER, {"its_id": recording_id}).scalar()
     return found
 
 
@@ -52,23 +56,53 @@ def note_commit(connection: Connection, number: int, stage: Stage, run: RunConte
 
     What is made from it is outdated then: it was made from another result. Its rows stay until it is made anew.
     """
-    values = {
+    of_this = {
+        "recording_number": number,
+        "stage": stage.value,
         "run_id": run.run_id,
         "root_run_id": run.root_run_id,
         "committed_at": dt.datetime.now(dt.UTC),
         "made_with": run.made_with,
         "outdated": False,
     }
-    commit = insert_into(connection, stage_commits).values(recording_number=number, stage=stage.value, **values)
-    connection.execute(commit.on_conflict_do_update(index_elements=["recording_number", "stage"], set_=values))
+    connection.execute(_commit(connection.dialect.name), of_this)
     if later := [one.value for one in with_downstream([stage]) if one is not stage]:
-        of_later = (stage_commits.c.recording_number == number) & stage_commits.c.stage.in_(later)
-        connection.execute(sa.update(stage_commits).where(of_later).values(outdated=True))
-    of_all = (stage_commits.c.recording_number == number) & ~stage_commits.c.outdated
-    committed = sa.select(sa.func.count()).select_from(stage_commits).where(of_all).scalar_subquery()
-    state = sa.case((committed == len(Stage), RecordingState.DONE.value), else_=RecordingState.IN_PROGRESS.value)
-    here = recordings.c.failed_stage.is_(None) | (recordings.c.failed_stage == stage.value)
-    connection.execute(sa.update(recordings).where(recordings.c.number == number, here).values(state=state, **CLEARED))
+        connection.execute(_OUTDATE, {"its_number": number, "later": later})
+    connection.execute(_STATE, {"its_number": number, "its_stage": stage.value})
+
+
+# Statements of each stage of each recording, made once: making one takes SQLAlchemy longer than running it.
+_NUMBER = sa.select(recordings.c.number).where(recordings.c.recording_id == sa.bindparam("its_id"))
+_NUMBER_LOCKED = _NUMBER.with_for_update()
+_OF_IT = stage_commits.c.recording_number == sa.bindparam("its_number")
+_OUTDATE = (
+    sa.update(stage_commits)
+    .where(_OF_IT, stage_commits.c.stage.in_(sa.bindparam("later", expanding=True)))
+    .values(outdated=True)
+)
+_COMMITTED = sa.select(sa.func.count()).select_from(stage_commits).where(_OF_IT, ~stage_commits.c.outdated)
+_STATE = (
+    sa.update(recordings)
+    .where(
+        recordings.c.number == sa.bindparam("its_number"),
+        recordings.c.failed_stage.is_(None) | (recordings.c.failed_stage == sa.bindparam("its_stage")),
+    )
+    .values(
+        state=sa.case(
+            (_COMMITTED.scalar_subquery() == len(Stage), RecordingState.DONE.value),
+            else_=RecordingState.IN_PROGRESS.value,
+        ),
+        **CLEARED,
+    )
+)
+
+
+@cache
+def _commit(dialect: str) -> "sqlite.Insert | postgresql.Insert":
+    key = ["recording_number", "stage"]
+    insert = _insert_of(dialect)(stage_commits)
+    values = {column.name: insert.excluded[column.name] for column in stage_commits.c if column.name not in key}
+    return insert.on_conflict_do_update(index_elements=key, set_=values)
 
 
 def note_failure(connection: Connection, number: int, stage: Stage, error: PipelineError) -> None:

@@ -454,3 +454,25 @@ webhook_deliveries = sa.Table(
     sa.Column("last_error", StoredText),
     sa.Index(None, "due_at"),
 )
+
+# Totals over all processes, which add to them (`storage.tallies`); nothing of any one recording is in them.
+tallies = sa.Table(
+    "tallies",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("stage", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("value", sa.Double, nullable=False),
+    sa.Column("changed_at", UtcTime, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+verifications = sa.Table(
+    "verifications",
+    metadata,
+    sa.Column("number", BigNumber, primary_key=True),
+    sa.Column("ended_at", UtcTime, nullable=False),
+    sa.Column("deep", sa.Boolean, nullable=False),
+    sa.Column("files", sa.BigInteger, nullable=False),
+    sa.Column("findings", sa.BigInteger, nullable=False),
+)

@@ -5,14 +5,14 @@ once, and its id lets a receiver know a repeat.
 """
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from asr_pipeline.domain.recording import RecordingState
-from asr_pipeline.domain.webhook import Change, wait_after
+from asr_pipeline.domain.webhook import Change, RunFailure, wait_after
 from asr_pipeline.storage.database import reading, writing
 from asr_pipeline.storage.standing import in_chunks, insert_into
 from asr_pipeline.storage.tables import recordings, stage_commits, webhook_deliveries
@@ -48,14 +48,7 @@ class SqlWebhooks:
         with reading(self._engine) as connection:
             changes = [*_done(connection, since), *_failed(connection, since)]
             rows = {
-                change.delivery_id(url): {
-                    "delivery_id": change.delivery_id(url),
-                    "url": url,
-                    "recording_id": change.recording_id,
-                    "body": change.body(),
-                    "created_at": now,
-                    "due_at": now,
-                }
+                change.delivery_id(url): _row(change, url, change.recording_id, now)
                 for change in sorted(changes, key=lambda one: (one.changed_at, one.recording_id))
                 for url in urls
             }
@@ -63,12 +56,17 @@ class SqlWebhooks:
                 known = sa.select(_DELIVERIES.delivery_id).where(_DELIVERIES.delivery_id.in_(ids))
                 for delivery_id in connection.execute(known).scalars():
                     del rows[delivery_id]
-        if not rows:
-            return 0
+        return self._note(rows.values(), now) if rows else 0
+
+    def note_run_failure(self, urls: Sequence[str], failure: RunFailure, now: dt.datetime) -> int:
+        """Note for each address that a run has failed; give how many of it were new."""
+        return self._note([_row(failure, url, "", now) for url in urls], now)
+
+    def _note(self, rows: Iterable[Mapping[str, object]], now: dt.datetime) -> int:
         with writing(self._engine) as connection:
             insert = insert_into(connection, webhook_deliveries)
             new = insert.on_conflict_do_nothing(index_elements=["delivery_id"])  # of another process, meanwhile
-            count = sum(connection.execute(new, row).rowcount for row in rows.values())
+            count = sum(connection.execute(new, row).rowcount for row in rows)
             connection.execute(sa.delete(webhook_deliveries).where(_DELIVERIES.created_at < now - KEPT))
         return count
 
@@ -109,6 +107,17 @@ class SqlWebhooks:
                 sa.update(webhook_deliveries).where(unchanged, _DELIVERIES.delivered_at.is_(None)).values(values)
             )
         return bool(changed.rowcount)
+
+
+def _row(what: Change | RunFailure, url: str, recording_id: str, now: dt.datetime) -> dict[str, object]:
+    return {
+        "delivery_id": what.delivery_id(url),
+        "url": url,
+        "recording_id": recording_id,
+        "body": what.body(),
+        "created_at": now,
+        "due_at": now,
+    }
 
 
 def _done(connection: Connection, since: dt.datetime) -> list[Change]:

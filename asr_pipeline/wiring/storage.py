@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 
 from asr_pipeline.domain.arrival import Arrival, Outcome, Way
 from asr_pipeline.domain.errors import PermanentFailure
+from asr_pipeline.domain.ledger import Equation
 from asr_pipeline.domain.recording import Recording, RecordingState
 from asr_pipeline.settings import Settings
 from asr_pipeline.steps.ingest import Ingest
@@ -24,9 +25,12 @@ from asr_pipeline.storage.notes import SqlNotes
 from asr_pipeline.storage.quarantine import QuarantineFolder, Reason, refusal, standing
 from asr_pipeline.storage.records import SqlRecordStore
 from asr_pipeline.storage.references import SqlReferences
+from asr_pipeline.storage.shared_audio import SharedAudio
+from asr_pipeline.storage.verifications import note_verification
 from asr_pipeline.storage.verified import store_verified
 from asr_pipeline.storage.verify import Progress, Verification, verify
 from asr_pipeline.storage.verify_files import FileChecks
+from asr_pipeline.wiring.logs import set_up_logs
 
 
 @dataclass(frozen=True)
@@ -112,6 +116,8 @@ class Storage:
         """
         erase_rows(self.database, recording.recording_id)
         erase_files(self.layout, recording)
+        if self.settings.shared_audio is not None:  # a run that died may have left it
+            SharedAudio(self.settings.shared_audio).remove(recording.recording_id)
         self.quarantine.remove(recording.recording_id)
 
     def _store_verified(self, file: Path, name: str) -> Recording:
@@ -122,17 +128,32 @@ class Storage:
         """Look at every row and every file; `deep` reads the originals again."""
         return verify(self.database, self.layout, FileChecks(deep=deep, threads=self.settings.workers), progress)
 
+    def note_verified(self, equation: Equation, findings: int, *, deep: bool = False) -> None:
+        """Note how a verification ended, for monitoring."""
+        note_verification(self.database, deep=deep, files=equation.files, findings=findings)
+
     def close(self) -> None:
         """Close the database's connections."""
         self.database.dispose()
 
 
+def connect(settings: Settings) -> Engine:
+    """Open the database that the settings name. Raises SettingInvalid."""
+    return open_database(
+        settings.sqlalchemy_url,
+        pool_size=settings.database_pool_size,
+        statement_timeout_s=settings.database_statement_timeout_s,
+    )
+
+
 def build_storage(settings: Settings) -> Storage:
     """Open files and database, without engines. Raises SetupError, StoreUnavailable."""
+    if settings.log_format == "json":  # here, as every process comes by: runs, sensors, commands, the gateway
+        set_up_logs(settings.log_format)
     layout = Layout(settings.data_dir)
     layout.ensure()
     inbox = InboxFolder(settings.inbox_dir or layout.inbox, layout, settings.inbox_after)
-    database = open_database(settings.sqlalchemy_url)
+    database = connect(settings)
     try:
         upgrade(database)
     except BaseException:

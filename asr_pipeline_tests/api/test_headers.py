@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from starlette.types import Receive, Scope, Send
 
 from asr_pipeline.api.headers import SecurityHeaders, without_control
-from asr_pipeline.api.logs import JsonLines, PlainLines
+from asr_pipeline.wiring.logs import JsonLines, PlainLines
 from asr_pipeline_tests.api.serving import upload
 
 pytestmark = [pytest.mark.e2e, pytest.mark.engine]

@@ -9,17 +9,17 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import event
 
+from asr_pipeline.api import stored_figures
 from asr_pipeline.api.app import create_app
 from asr_pipeline.api.gateway import Gateway
-from asr_pipeline.api.measures import CountedMemory, Measures
-from asr_pipeline.api.metrics import StoredFigures
-from asr_pipeline.domain.errors import EngineFailed
+from asr_pipeline.api.measures import Measures
+from asr_pipeline.api.stored_figures import StoredFigures
+from asr_pipeline.defs.instance import open_instance
 from asr_pipeline.domain.results import RecordingResults
 from asr_pipeline.domain.stage import Stage
-from asr_pipeline.ports import EngineVersion
 from asr_pipeline.storage.database import open_database, sqlite_url, upgrade
 from asr_pipeline_tests.api.serving import upload
-from asr_pipeline_tests.fakes import FakeMemory, recording
+from asr_pipeline_tests.fakes import recording
 
 pytestmark = [pytest.mark.e2e, pytest.mark.engine]
 
@@ -93,7 +93,9 @@ def test_uploads_and_stages_are_counted(client: httpx.Client, done_id: str, samp
     assert grown == file.stat().st_size
     for stage in Stage:
         assert value(after, "asr_pipeline_stage_seconds_count", stage=stage.value) >= 1
+        assert value(after, "asr_pipeline_stage_recordings_total", stage=stage.value) >= 1
         assert value(after, "asr_pipeline_stage_audio_seconds_total", stage=stage.value) > 1
+        assert value(after, "asr_pipeline_stage_engine_seconds_total", stage=stage.value) > 0
         assert value(after, "asr_pipeline_stage_real_time_factor_count", stage=stage.value) >= 1
         assert value(after, "asr_pipeline_stage_seconds_sum", stage=stage.value) > 0
     assert value(after, "asr_pipeline_translation_memory_lookups_total", result="miss") >= 1
@@ -112,7 +114,11 @@ def test_kept_notes_are_hits(client: httpx.Client) -> None:
 def test_the_process_and_what_is_stored_are_told(client: httpx.Client, done_id: str) -> None:
     found = scraped(client)
     assert done_id
-    assert value(found, "asr_pipeline_database_up") == 1
+    assert value(found, "asr_pipeline_database_up") == value(found, "asr_pipeline_dagster_up") == 1
+    assert value(found, "asr_pipeline_runs", status="success") >= 1
+    assert value(found, "asr_pipeline_run_peak_memory_bytes") > 10_000_000
+    assert 0 < value(found, "asr_pipeline_data_disk_free_bytes") <= value(found, "asr_pipeline_data_disk_size_bytes")
+    assert value(found, "asr_pipeline_arrivals", outcome="accepted") >= 1
     assert label_values(found, "asr_pipeline_queue_length", "stage") == {stage.value for stage in Stage}
     assert value(found, "asr_pipeline_queue_oldest_age_seconds", stage="raw_audio") >= 0
     assert label_values(found, "asr_pipeline_recordings", "state") >= {"done", "failed", "quarantined"}
@@ -121,17 +127,21 @@ def test_the_process_and_what_is_stored_are_told(client: httpx.Client, done_id: 
     assert [labels for name, labels in found if name == "asr_pipeline_build_info"]
 
 
-def test_what_is_stored_is_looked_up_again_after_some_seconds_only(tmp_path: Path) -> None:
+def test_what_is_stored_is_looked_up_again_after_some_seconds_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stored_figures, "TIMES_ITS_COST", 0)
     engine = open_database(sqlite_url(tmp_path / "test.db"))
     upgrade(engine)
     looks: list[str] = []
     event.listen(engine, "begin", lambda _: looks.append("look"))
-    for kept_s, count in ((60, 1), (0, 3)):
-        looks.clear()
-        figures = StoredFigures(engine, kept_s)
-        for _ in range(3):
-            assert len(list(figures.collect())) > 1
-        assert len(looks) == count
+    with open_instance(tmp_path / "dagster") as instance:
+        for kept_s, count in ((60, 2), (0, 6)):  # two look-ups a look: what waits, and totals
+            looks.clear()
+            figures = StoredFigures(engine, instance, tmp_path, kept_s)
+            for _ in range(3):
+                assert len(list(figures.collect())) > 1
+            assert len(looks) == count
     engine.dispose()
 
 
@@ -146,6 +156,7 @@ def test_without_its_database_the_rest_is_told(gateway: Gateway) -> None:
 
     found = read(asyncio.run(ask()).text)
     assert value(found, "asr_pipeline_database_up") == 0
+    assert value(found, "asr_pipeline_dagster_up") == 1
     assert value(found, "process_resident_memory_bytes") > 0
     assert not [name for name, _ in found if name == "asr_pipeline_queue_length"]
 
@@ -168,21 +179,7 @@ def test_a_fault_is_counted_as_500(gateway: Gateway) -> None:
     assert value(found, "asr_pipeline_http_requests_total", method="GET", route="/raises", status="500") == 1
 
 
-def test_failures_are_counted_by_kind_and_results_that_were_there_are_not() -> None:
+def test_results_that_were_there_are_not_counted() -> None:
     measures = Measures()
-    error = EngineFailed("it", expected="this", found="that", remedy="None.")
-    measures.recording_failed("a", Stage.TRANSCRIPTS, error)
     measures.stage_done(Stage.SEGMENTS, RecordingResults(recording("a")))
-    sample = measures.registry.get_sample_value
-    assert sample("asr_pipeline_failures_total", {"stage": "transcripts", "kind": "EngineFailed"}) == 1
-    assert sample("asr_pipeline_stage_seconds_count", {"stage": "segments"}) == 0
-
-
-def test_sentences_that_the_memory_knows_are_hits() -> None:
-    measures = Measures()
-    memory, version = CountedMemory(FakeMemory(), measures), EngineVersion("e", "m", "1")
-    memory.remember({"One.": "یک"}, "en", "fa", version)
-    assert memory.recall(["One.", "Two.", "Three."], "en", "fa", version) == {"One.": "یک"}
-    sample = measures.registry.get_sample_value
-    name = "asr_pipeline_translation_memory_lookups_total"
-    assert [sample(name, {"result": one}) for one in ("hit", "miss")] == [1, 2]
+    assert measures.registry.get_sample_value("asr_pipeline_stage_seconds_count", {"stage": "segments"}) == 0

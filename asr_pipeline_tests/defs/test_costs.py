@@ -23,7 +23,7 @@ from asr_pipeline.defs.checks import CHECKS
 from asr_pipeline.defs.instance import open_instance
 from asr_pipeline.domain.audio import SAMPLE_RATE_HZ
 from asr_pipeline.domain.stage import Stage
-from asr_pipeline.engines import argos, recognizer
+from asr_pipeline.engines import argos, canonical_audio, recognizer
 from asr_pipeline.lane import Lane
 from asr_pipeline.settings import load_settings
 from asr_pipeline.wiring.pipeline import Pipeline, open_pipeline
@@ -31,7 +31,7 @@ from asr_pipeline.wiring.pipeline import Pipeline, open_pipeline
 pytestmark = [pytest.mark.e2e, pytest.mark.engine]
 
 STATEMENTS_A_RECORDING = 62  # of our database, from the claim to the last commit; 12 of them for search and corrections
-STATEMENTS_A_RUN = 10
+STATEMENTS_A_RUN = 12  # 2 of them for what monitoring reads
 EVENTS_A_RUN = 30
 EVENT_BYTES_A_RECORDING = 30_000  # pictures and all
 MIB = 2**20
@@ -131,8 +131,15 @@ def test_models_are_loaded_once_a_process(house: House, memos: list[Path], monke
     assert loads == {"recognizer": 1, "translator": 1}
 
 
-def test_canonical_audio_is_read_twice(house: House, memos: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Once to find pauses, and once to recognise what lies between them."""
+@pytest.mark.parametrize(("kept", "times"), [(True, 0), (False, 2)])
+def test_canonical_audio_of_a_short_recording_is_not_read_again(
+    house: House,
+    memos: list[Path],
+    monkeypatch: pytest.MonkeyPatch,
+    kept: bool,  # noqa: FBT001
+    times: int,
+) -> None:
+    """What is too long to be kept is read twice: to find pauses, and to recognise what lies between them."""
     frames = 0
     read = soundfile.SoundFile.read
 
@@ -143,9 +150,11 @@ def test_canonical_audio_is_read_twice(house: House, memos: list[Path], monkeypa
         return found
 
     monkeypatch.setattr(soundfile.SoundFile, "read", reading)
+    if not kept:
+        monkeypatch.setattr(canonical_audio, "LONGEST_KEPT_BYTES", 0)
     ids = house.run(memos[:3])
-    total_s = sum(row.duration_s or 0.0 for row in house.pipeline.store.rows(ids))
-    assert total_s * SAMPLE_RATE_HZ < frames <= 2 * total_s * SAMPLE_RATE_HZ
+    samples = SAMPLE_RATE_HZ * sum(row.duration_s or 0.0 for row in house.pipeline.store.rows(ids))
+    assert max(0, times - 1) * samples <= frames <= times * samples
 
 
 def test_memory_does_not_grow_with_the_length_of_a_recording(house: House, tmp_path: Path) -> None:

@@ -1,12 +1,15 @@
 """Dagster's storage with kept connections: what it writes, Dagster's own reads, and the other way round."""
 
 import threading
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import psutil
 import pytest
 from dagster._core.storage.event_log import SqliteEventLogStorage
+from dagster_shared.record import copy
 
 from asr_pipeline.defs.embedded_storage import KEPT, KeptEventLog
 from asr_pipeline.defs.instance import open_instance
@@ -67,27 +70,69 @@ def test_each_reads_what_the_other_wrote_and_goes_on_from_there(tmp_path: Path, 
         assert len(instance.fetch_materializations(dg.AssetKey("thing"), limit=100).records) == len(both) + 1
 
 
-def test_what_is_written_together_is_there_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
+def rewritten(instance: dg.DagsterInstance, run_id: str, partition: str) -> list[dg.EventLogEntry]:
+    """Give a run's materialization and check, as of another partition."""
+    found = []
+    for kind in (dg.DagsterEventType.ASSET_MATERIALIZATION, dg.DagsterEventType.ASSET_CHECK_EVALUATION):
+        entry = instance.all_logs(run_id, of_type=kind)[0]
+        event = entry.get_dagster_event()
+        data: Any = event.event_specific_data
+        if isinstance(data, dg.AssetCheckEvaluation):
+            data = copy(data, partition=partition)
+        else:
+            data = data._replace(materialization=data.materialization._replace(partition=partition))
+        found.append(entry._replace(dagster_event=event._replace(event_specific_data=data)))
+    return found
+
+
+def test_a_batch_is_stored_as_its_events_one_by_one_would_be(tmp_path: Path) -> None:
+    """Checks that were planned for a partition, that were not, and both in one batch."""
+    found = []
+    for name in ("one by one", "at once"):
+        with open_instance(tmp_path / name) as instance:
+            log = instance.event_log_storage
+            assert isinstance(log, KeptEventLog)
+            run_id = run(instance)
+            for keys in (["c", "d"], ["d", "c"], ["c", "e"]):
+                entries = [entry for key in keys for entry in rewritten(instance, run_id, key)]
+                if name == "at once":
+                    log.store_event_batch(entries)
+                else:
+                    for entry in entries:
+                        log.store_event(entry)
+            assert instance.get_materialized_partitions(dg.AssetKey("thing")) == {"a", "c", "d", "e"}
+            found.append(catalogue(instance, run_id))
+    assert found[0] == found[1]
+
+
+def catalogue(instance: dg.DagsterInstance, run_id: str) -> list[object]:
+    thing = dg.AssetKey("thing")
+    (record,) = instance.get_asset_records([thing])
+    last = record.asset_entry.last_materialization_record
+    checks = instance.event_log_storage.get_asset_check_execution_history(dg.AssetCheckKey(thing, "good"), limit=100)
+    return [
+        [(one.storage_id, one.partition_key) for one in instance.fetch_materializations(thing, limit=100).records],
+        last and (last.storage_id, last.partition_key),
+        record.asset_entry.last_run_id == run_id,
+        [(one.id, one.partition, one.status, one.event and one.event.message) for one in checks],
+        Counter(entry.dagster_event_type for entry in instance.all_logs(run_id)),
+        instance.event_log_storage.get_event_tags_for_asset(thing),
+    ]
+
+
+def test_a_batch_is_there_as_a_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with open_instance(tmp_path / "home") as instance:
         log = instance.event_log_storage
-        assert isinstance(log, KeptEventLog)
         run_id = run(instance)
-        (entry,) = instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
-
-        def twice(*, then_fail: bool) -> None:
-            with log.together(run_id):
-                log.store_event(entry)
-                log.store_event(entry)
-                if then_fail:
-                    raise ZeroDivisionError
-
+        entries = rewritten(instance, run_id, "b")
         before = seen(instance, [run_id])
-        with pytest.raises(ZeroDivisionError):
-            twice(then_fail=True)
+        with monkeypatch.context() as patch:
+            patch.setattr(KeptEventLog, "_note_evaluations", lambda *_: 1 // 0)
+            with pytest.raises(ZeroDivisionError):
+                log.store_event_batch(entries)
         assert seen(instance, [run_id]) == before
-        twice(then_fail=False)
-        assert len(instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)) == 3
-        assert len(instance.fetch_materializations(dg.AssetKey("thing"), limit=100).records) == 3
+        log.store_event_batch(entries)
+        assert instance.get_materialized_partitions(dg.AssetKey("thing")) == {"a", "b"}
 
 
 def test_threads_write_at_once(tmp_path: Path) -> None:

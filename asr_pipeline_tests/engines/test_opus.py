@@ -7,7 +7,7 @@ import pytest
 from asr_pipeline.domain.errors import ModelMissing
 from asr_pipeline.domain.glossary import Glossary, glossary_entry
 from asr_pipeline.engines.argos import ArgosTranslator
-from asr_pipeline.engines.opus import open_opus
+from asr_pipeline.engines.argos_package import open_package
 from asr_pipeline.storage.models import ModelStore
 from asr_pipeline.storage.opus import OpusModel, add_opus
 from asr_pipeline_tests.engines.opus_models import make_opus
@@ -55,7 +55,7 @@ def test_terms_of_the_glossary_are_put(tmp_path: Path, store: ModelStore, starte
 def test_a_token_stands_before_each_sentence_and_the_end_behind(
     tmp_path: Path, store: ModelStore, starter_models: Path
 ) -> None:
-    package = open_opus(added(tmp_path, store, starter_models, end_is_written=True, prefix=">>pes<<"))
+    package = open_package(added(tmp_path, store, starter_models, end_is_written=True, prefix=">>pes<<"))
     tokens = package.tokenizer.encode("The camera.")
     assert (tokens[0], tokens[-1]) == (">>pes<<", "</s>")
     assert package.tokenizer.decode(tokens[1:-1]) == "the camera."  # the starter's tokenizer folds case

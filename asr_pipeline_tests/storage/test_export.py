@@ -14,6 +14,7 @@ from asr_pipeline.domain.arrival import Arrival, Outcome, Way
 from asr_pipeline.domain.errors import SettingInvalid, UnreadableAudio
 from asr_pipeline.domain.note import NoteDraft
 from asr_pipeline.domain.stage import Stage
+from asr_pipeline.domain.tally import Tally
 from asr_pipeline.ports import EngineVersion
 from asr_pipeline.storage import export
 from asr_pipeline.storage.api_keys import SqlApiKeys
@@ -28,6 +29,8 @@ from asr_pipeline.storage.notes import SqlNotes
 from asr_pipeline.storage.records import SqlRecordStore
 from asr_pipeline.storage.references import SqlReferences
 from asr_pipeline.storage.tables import glossary, metadata, span_results
+from asr_pipeline.storage.tallies import SqlTallies
+from asr_pipeline.storage.verifications import note_verification
 from asr_pipeline.storage.webhooks import SqlWebhooks
 from asr_pipeline_tests.storage.samples import RUN, recording, results, save
 
@@ -71,6 +74,8 @@ def filled(database: sa.Engine) -> sa.Engine:
     SqlWebhooks(database).note_changes(["https://a.example/"], now - dt.timedelta(hours=1), now)
     SqlIdempotency(database).keep("me", "key", Answer("a" * 64, 202, "{}"))
     SqlTranslationMemory(database).remember({"Hello.": "سلام."}, "en", "fa", EngineVersion("argos", "en_fa", "1.5"))
+    SqlTallies(database, keep_every_s=0).add(Tally.WORDS, 7)
+    note_verification(database, deep=False, files=1, findings=0)
     return database
 
 

@@ -1,3 +1,3 @@
 """Alembic's migrations, shipped with the program. `HEAD` is the newest, so that being up to date costs one query."""
 
-HEAD = "0006"
+HEAD = "0007"
