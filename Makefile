@@ -37,16 +37,21 @@ bench: .venv/dev  ## measure, and write the tables of docs/
 # The recipe of the starter models has an environment of its own: torch is no dependency of the product.
 RECIPE := nice -n 19 .venv-recipe/bin/python -m models.recipe
 RECIPE_WORK ?= data/recipe
+# HUMAN_DIGITS: folder of the Free Spoken Digit Dataset as FLAC; without it digits are learnt from synthetic voices.
+DIGITS = $(if $(HUMAN_DIGITS),--digits "$(HUMAN_DIGITS)")
 
 models: .venv-recipe/ready  ## make both starter models anew: hours, goes on where it was stopped
+	$(RECIPE).recognizer all --work $(RECIPE_WORK)/recognizer $(DIGITS)
 	$(RECIPE).translator all --work $(RECIPE_WORK)/translator
 
 models-dry-run: .venv-recipe/ready  ## every step of that with tiny models: minutes
 	rm -rf $(RECIPE_WORK)/dry-run
+	$(RECIPE).recognizer all --dry-run --work $(RECIPE_WORK)/dry-run/recognizer $(DIGITS)
 	$(RECIPE).translator all --dry-run --work $(RECIPE_WORK)/dry-run/translator
 
 scores: .venv-recipe/ready  ## score the models that `make models` made
 	$(RECIPE).translator scores --work $(RECIPE_WORK)/translator
+	$(RECIPE).recognizer scores --work $(RECIPE_WORK)/recognizer --package $(RECIPE_WORK)/translator/translate-en_fa-starter.argosmodel
 
 models-test: .venv-recipe/ready  ## tests of the recipe, a dry run among them
 	.venv-recipe/bin/python -m pytest -q --confcutdir=asr_pipeline_tests/recipe asr_pipeline_tests/recipe $(TEST_ARGUMENTS)

@@ -95,14 +95,15 @@ def test_the_networks_of_torch_and_kaldi_agree(work: Path) -> None:
     import torch
 
     from models.recipe.recognizer.acoustics.training import load_network
-    from models.recipe.recognizer.kaldi.network import RESIDUAL_SCALE
+    from models.recipe.recognizer.kaldi.network import RESIDUAL_SCALE, Array, Normalisation
 
     network = load_network(work / "network.pt")
     kaldi = network.export()
     frames = np.random.default_rng(0).normal(size=(2 * network.context + 7, 40)) * 10
 
-    def norm(values: np.ndarray, found: object) -> np.ndarray:
-        return (values - found.mean) / np.sqrt(found.variance + kaldi.epsilon)  # type: ignore[attr-defined]
+    def norm(values: Array, found: Normalisation) -> Array:
+        normal: Array = (values - found.mean) / np.sqrt(found.variance + kaldi.epsilon)
+        return normal
 
     width = 2 * kaldi.input_context + 1
     windows = np.stack([frames[n : n + width].ravel() for n in range(0, len(frames) - width + 1, 3)])

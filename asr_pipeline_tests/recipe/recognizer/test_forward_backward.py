@@ -4,6 +4,7 @@ import itertools
 import math
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 pytest.importorskip("numba", reason="numba comes with the recipe's environment alone: make models-test")
@@ -17,17 +18,18 @@ LEXICON = {"a": ("AH", "EY"), "no": ("N OW",)}
 FRAMES = 5
 
 
-def bigram() -> np.ndarray:
+def bigram() -> npt.NDArray[np.float64]:
     generator = np.random.default_rng(1)
     shares = generator.random((EDGE + 1, EDGE + 1)) + 0.1
-    return np.log(shares / shares.sum(axis=1, keepdims=True))
+    chances: npt.NDArray[np.float64] = np.log(shares / shares.sum(axis=1, keepdims=True))
+    return chances
 
 
-def scores(frames: int = FRAMES) -> np.ndarray:
+def scores(frames: int = FRAMES) -> npt.NDArray[np.float32]:
     return np.random.default_rng(2).normal(0, 1, (frames, phones.PDF_COUNT)).astype(np.float32)
 
 
-def by_hand(found: NumeratorGraph, table: np.ndarray) -> float:
+def by_hand(found: NumeratorGraph, table: npt.NDArray[np.float32]) -> float:
     """Add up every path: which state each frame is in."""
     total = NEVER
     for path in itertools.product(range(len(found.pdf)), repeat=len(table)):

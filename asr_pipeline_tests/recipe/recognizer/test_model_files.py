@@ -18,9 +18,7 @@ def test_numbers_carry_their_size_and_matrices_their_shape() -> None:
     writer.token("<Dim>")
     writer.integer(7)
     writer.matrix(np.array([[1.0, 2.0]]))
-    assert stream.getvalue() == (
-        b"\0B<Dim> \x04\x07\0\0\0FM \x04\x01\0\0\0\x04\x02\0\0\0" + struct.pack("<ff", 1, 2)
-    )
+    assert stream.getvalue() == (b"\0B<Dim> \x04\x07\0\0\0FM \x04\x01\0\0\0\x04\x02\0\0\0" + struct.pack("<ff", 1, 2))
 
 
 def test_the_transition_model_has_a_tuple_for_each_phone_and_neighbour() -> None:

@@ -33,7 +33,7 @@ class Recipe:
     """Where things lie, and how much of them there is."""
 
     work: Path
-    digits_dir: Path
+    digits_dir: Path | None
     size: RecipeSize
 
     @cached_property
@@ -63,6 +63,9 @@ class Recipe:
         unknown = plan.unknown_words(cmu_dictionary(), self.lexicon)
         plans = plan.test_plans(self.selection, unknown, self.size)
         plans["training"] = plan.training_plan(self.selection, unknown, self.size)
+        if self.digits_dir is None:
+            print("No folder of human digits (--digits): the model learns digits from synthetic voices alone.")
+            plans = {name: [one for one in lines if one.engine != "human"] for name, lines in plans.items()}
         synthesise(plans, self.work / "speech", self.digits_dir, progress("speech"))
 
     def features(self) -> None:
@@ -138,7 +141,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m models.recipe.recognizer", description=__doc__)
     parser.add_argument("step", choices=[*STEPS, "all"])
     parser.add_argument("--work", type=Path, required=True, help="folder of speech, features, checkpoint and model")
-    parser.add_argument("--digits", type=Path, required=True, help="folder of the Free Spoken Digit Dataset as FLAC")
+    parser.add_argument("--digits", type=Path, help="folder of the Free Spoken Digit Dataset as FLAC (see README)")
     parser.add_argument("--dry-run", action="store_true", help="a tiny model, to try each step in a few minutes")
     parser.add_argument("--model", type=Path, help="score this model instead of the one in --work")
     parser.add_argument("--package", type=Path, help="Argos package, to score the way to Persian as well")

@@ -16,7 +16,7 @@ from models.recipe.recognizer.voices.speech import Speaker, Speech, Utterance
 SHARD_UTTERANCES = 100
 
 
-def synthesise(plans: Mapping[str, Sequence[Utterance]], folder: Path, digits_dir: Path, report: Report) -> None:
+def synthesise(plans: Mapping[str, Sequence[Utterance]], folder: Path, digits_dir: Path | None, report: Report) -> None:
     """Write the speech of each plan into its folder, 16-bit samples at 16 kHz, a shard for each 100 utterances."""
     cuts = [
         (number, plan[cut], folder / name, digits_dir)
@@ -27,7 +27,7 @@ def synthesise(plans: Mapping[str, Sequence[Utterance]], folder: Path, digits_di
     run_jobs(_write, missing, len(cuts) - len(missing), report)
 
 
-def speak_all(utterances: Sequence[Utterance], digits_dir: Path) -> list[Speech]:
+def speak_all(utterances: Sequence[Utterance], digits_dir: Path | None = None) -> list[Speech]:
     """Speak utterances of any engine, each engine's in one go, and give them in order."""
     spoken: dict[int, Speech] = {}
     for engine in {utterance.engine for utterance in utterances}:
@@ -37,7 +37,7 @@ def speak_all(utterances: Sequence[Utterance], digits_dir: Path) -> list[Speech]
     return [spoken[place] for place in range(len(utterances))]
 
 
-def _write(job: tuple[int, Sequence[Utterance], Path, Path]) -> None:
+def _write(job: tuple[int, Sequence[Utterance], Path, Path | None]) -> None:
     number, utterances, folder, digits_dir = job
     items = [
         Item(utterance.utterance_id, utterance.text, speech.pcm, speech.words)
@@ -47,7 +47,7 @@ def _write(job: tuple[int, Sequence[Utterance], Path, Path]) -> None:
 
 
 @cache
-def _speaker(engine: str, digits_dir: Path) -> Speaker:
+def _speaker(engine: str, digits_dir: Path | None) -> Speaker:
     makers: dict[str, Callable[[], Speaker]] = {
         "espeak": Espeak,
         "flite": Flite,

@@ -1,4 +1,4 @@
-"""``python -m models.recipe.recognizer.samples FOLDER``: speak and encode the samples, write their lines of samples.tsv.
+"""``python -m models.recipe.recognizer.samples FOLDER``: speak and encode the samples, and list them in samples.tsv.
 
 Lines of other recordings in FOLDER/samples.tsv are kept.
 """
@@ -56,7 +56,7 @@ def record(recording: Recording, lines: Sequence[Line]) -> Signal:
     ]
     voices = recording.channels or ("",)
     parts = [np.zeros((int(LEAD_S * SAMPLE_RATE_HZ), len(voices)))]
-    for utterance, speech in zip(utterances, speak_all(utterances, Path()), strict=True):
+    for utterance, speech in zip(utterances, speak_all(utterances), strict=True):
         channel = voices.index(utterance.voice) if recording.channels else 0
         part = np.zeros((len(speech.pcm), len(voices)))
         part[:, channel] = speech.pcm / 32768 * LOUDNESS

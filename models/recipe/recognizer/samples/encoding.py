@@ -14,8 +14,10 @@ def encode(path: Path, samples: npt.NDArray[np.float64], rate_hz: int, bit_rate:
 
     pcm = np.ascontiguousarray(np.round(samples * 32767).astype(np.int16))
     layout = "mono" if pcm.shape[1] == 1 else "stereo"
-    with av.open(str(path), "w") as container:
+    with av.open(str(path), "w", options={"fflags": "bitexact"}) as container:  # the same bytes each time
         stream = container.add_stream(_CODECS[path.suffix], rate=rate_hz, layout=layout)
+        if not isinstance(stream, av.AudioStream):
+            raise TypeError(f"{path}: {_CODECS[path.suffix]} is no codec of sound")
         if bit_rate:
             stream.bit_rate = bit_rate
         frame = av.AudioFrame.from_ndarray(pcm.reshape(1, -1), format="s16", layout=layout)

@@ -98,6 +98,8 @@ def measure(
             at_most=False,
         ),
     ]
+    if not heard["digits"].words:  # no folder of human digits was given
+        rows = [row for row in rows if "digit" not in row.name]
     if translate and persian:
         rows.append(_audio_to_persian(heard["unseen"], recordings(speech_dir / "unseen"), persian, translate))
     cpu_s, audio_s = (sum(getattr(test, name) for test in heard.values()) for name in ("cpu_s", "audio_s"))

@@ -27,15 +27,18 @@ _AUDIBLE = 0.05  # of a clip's peak: where its word can be said to start
 class HumanDigits:
     """A voice is one of the six people; a text is a string of digit words."""
 
-    def __init__(self, clips_dir: Path) -> None:
+    def __init__(self, clips_dir: Path | None) -> None:
         self._clips_dir = clips_dir
 
     def speak(self, utterances: Sequence[Utterance]) -> Iterator[Speech]:
         """Join clips. Setting: seed, for which of the 50 clips of a digit, and for the gaps between."""
         for utterance in utterances:
-            yield self._say(utterance)
+            if self._clips_dir is None:
+                raise SpeechError(utterance, "no folder of clips")
+            yield self._say(utterance, self._clips_dir)
 
-    def _say(self, utterance: Utterance) -> Speech:
+    @staticmethod
+    def _say(utterance: Utterance, clips_dir: Path) -> Speech:
         generator = np.random.default_rng(int(utterance.settings.get("seed", 0)))
         parts: list[npt.NDArray[np.float64]] = []
         words: list[tuple[float, float]] = []
@@ -44,7 +47,7 @@ class HumanDigits:
             if word not in DIGIT_WORDS:
                 raise SpeechError(utterance, f"{word} is no digit")
             number = int(generator.integers(CLIPS_A_DIGIT))
-            clip = _clip(self._clips_dir / f"{DIGIT_WORDS.index(word)}_{utterance.voice}_{number}.flac")
+            clip = _clip(clips_dir / f"{DIGIT_WORDS.index(word)}_{utterance.voice}_{number}.flac")
             first, last = _audible_span(clip)
             words.append(((at + first) / SAMPLE_RATE_HZ, (at + last) / SAMPLE_RATE_HZ))
             gap = np.zeros(int(generator.uniform(_SHORTEST_GAP_S, _LONGEST_GAP_S) * SAMPLE_RATE_HZ))
