@@ -4,7 +4,6 @@ import dagster as dg
 
 from asr_pipeline.defs import schedules
 from asr_pipeline.defs.assets import recording_stages
-from asr_pipeline.defs.console import console
 from asr_pipeline.defs.jobs import JOBS, executor
 from asr_pipeline.defs.note_sensor import pending_notes
 from asr_pipeline.defs.notes import translate_notes_job, translated_notes
@@ -15,6 +14,7 @@ from asr_pipeline.defs.resources import NoProgress, PipelineResource
 from asr_pipeline.defs.run_failures import run_failed
 from asr_pipeline.defs.sensors import SENSORS
 from asr_pipeline.defs.webhooks import webhooks
+from asr_pipeline.wiring.logs import set_up_logs_of_dagster
 
 
 def build_defs(**resources: object) -> dg.Definitions:
@@ -27,8 +27,8 @@ def build_defs(**resources: object) -> dg.Definitions:
         sensors=[*SENSORS, pending_notes, webhooks, run_failed],
         resources={"pipeline": PipelineResource(), "progress": NoProgress(), **resources},
         executor=executor,
-        loggers={"console": console},
     )
 
 
+set_up_logs_of_dagster()
 defs = build_defs()

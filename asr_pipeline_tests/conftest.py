@@ -170,3 +170,20 @@ def _make_tables(url: sa.URL) -> None:
     engine = open_database(url)
     upgrade(engine)
     engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint() -> Iterator[str]:
+    """Address of an S3 server that is started for these tests."""
+    from asr_pipeline_tests.s3_server import s3_server  # noqa: PLC0415 - few tests need what it loads
+
+    with s3_server() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+def bucket(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Address of a folder in a new bucket."""
+    from asr_pipeline_tests.s3_server import make_bucket  # noqa: PLC0415 - as above
+
+    return make_bucket(s3_endpoint, monkeypatch)

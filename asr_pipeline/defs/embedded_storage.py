@@ -9,7 +9,7 @@ milliseconds of an event go into connecting, looking at the schema, and compilin
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, cast
@@ -43,9 +43,11 @@ class EmbeddedStorage(DagsterSqliteStorage):
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         super().__init__(base_dir, inst_data)  # makes the tables
-        self._run_storage = KeptRuns.from_local(_runs_directory(base_dir))
+        runs, schedules = _runs_directory(base_dir), _schedule_directory(base_dir)
+        self._run_storage = KeptRuns.from_local(runs)
         self._event_log_storage = KeptEventLog(_event_logs_directory(base_dir))
-        self._schedule_storage = KeptSchedules.from_local(_schedule_directory(base_dir))
+        self._schedule_storage = KeptSchedules.from_local(schedules)
+        self._run_storage.dispose_too = self._schedule_storage.dispose  # Dagster does not
 
     @classmethod
     def from_config_value(  # type: ignore[override]  # it may give another class
@@ -77,6 +79,14 @@ class _KeptConnections:
 
 class KeptRuns(_KeptConnections, SqliteRunStorage):
     """`SqliteRunStorage` with kept connections."""
+
+    dispose_too: Callable[[], None] | None = None
+
+    def dispose(self) -> None:
+        """Close the connections."""
+        super().dispose()
+        if self.dispose_too is not None:
+            self.dispose_too()
 
 
 class KeptSchedules(_KeptConnections, SqliteScheduleStorage):

@@ -85,7 +85,7 @@ def _explain(subject: str, error: exc.DBAPIError) -> PipelineError | None:
             subject,
             expected="a database that this user may use",
             found=found,
-            remedy="Check user, password and database name in the database's address.",
+            remedy="Check user, password and database name in the database's address, and what that user may do there.",
         )
     return _away(subject, found) if _is_away(error, sqlstate, name) else None
 

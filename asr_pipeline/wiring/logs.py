@@ -6,11 +6,13 @@ A line names what it is about (`domain.observing`): the run, the recording, the 
 import datetime as dt
 import json
 import logging
+import os
 import sys
 from collections.abc import Mapping
 from typing import IO
 
 from asr_pipeline.domain.observing import worked_on
+from asr_pipeline.settings import ENVIRONMENT_PREFIX
 from asr_pipeline.storage.text import storable
 
 LEVELS = {"asr_pipeline": logging.INFO, "stamina": logging.WARNING, "uvicorn": logging.WARNING}
@@ -55,6 +57,26 @@ def set_up_logs(log_format: str, stream: IO[str] | None = None) -> None:
         one.setLevel(level)
         one.handlers[:] = [handler]
         one.propagate = False
+    logging.setLoggerClass(_JsonLogger if log_format == "json" else logging.Logger)
+
+
+def set_up_logs_of_dagster() -> None:
+    """Have a process that Dagster starts log as the setting asks: before it makes its own loggers, so at import."""
+    if os.environ.get(f"{ENVIRONMENT_PREFIX}LOG_FORMAT") == "json":
+        set_up_logs("json")
+
+
+class _JsonLogger(logging.Logger):
+    """A logger made from now on: what it writes to standard error is JSON too.
+
+    Dagster's loggers of runs and sensors have a form of their own, and no setting of it.
+    """
+
+    def addHandler(self, hdlr: logging.Handler) -> None:  # noqa: N802 - logging's name
+        """Add a handler."""
+        if getattr(hdlr, "stream", None) is sys.stderr:
+            hdlr.setFormatter(JsonLines())
+        super().addHandler(hdlr)
 
 
 def _message_of(record: logging.LogRecord) -> str:

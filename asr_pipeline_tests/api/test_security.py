@@ -148,7 +148,7 @@ def test_changes_are_in_the_audit_log_and_no_secret_is(
     assert {one.address for one in log} == {"127.0.0.1"}
     assert log[1].request_id == refused.headers["X-Request-ID"]
     assert log[0].principal.endswith(" my write key")
-    lines = [record.getMessage() for record in caplog.records if record.name == "asr_pipeline.api.logs"]
+    lines = [record.getMessage() for record in caplog.records if record.name == "asr_pipeline.api.request_log"]
     assert any(line.startswith("POST /upload/ 202 in ") for line in lines)
     assert any(line.startswith("DELETE unrouted 401 in ") for line in lines)
     for secret in (*keys.values(), "hush"):

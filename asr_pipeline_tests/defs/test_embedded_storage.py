@@ -14,7 +14,7 @@ from dagster_shared.record import copy
 from asr_pipeline.defs.embedded_storage import KEPT, KeptEventLog
 from asr_pipeline.defs.instance import open_instance
 
-pytestmark = [pytest.mark.e2e, pytest.mark.database]
+pytestmark = [pytest.mark.e2e, pytest.mark.database, pytest.mark.sqlite_alone]
 
 
 @dg.asset(
@@ -158,6 +158,7 @@ def test_connections_are_few_and_are_closed(tmp_path: Path) -> None:
     with open_instance(tmp_path / "home") as instance:
         run_ids = [run(instance) for _ in range(KEPT + 4)]
         assert all(instance.all_logs(run_id) for run_id in run_ids)
+        assert instance.all_instigator_state() == []
         assert 1 < opened() <= KEPT + 2  # and those of runs and schedules
     assert opened() == 0
 

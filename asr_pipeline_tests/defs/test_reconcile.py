@@ -21,11 +21,11 @@ from asr_pipeline.storage.tables import recordings
 from asr_pipeline.wiring.storage import open_storage
 from asr_pipeline_tests.storage.house import House, told
 
-pytestmark = [pytest.mark.e2e, pytest.mark.database]
+pytestmark = [pytest.mark.e2e, pytest.mark.database, pytest.mark.usefixtures("on_either_database")]
 
 
 @pytest.fixture
-def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, on_either_database: None) -> Iterator[House]:  # noqa: ARG001
     monkeypatch.setenv("ASR_PIPELINE_DATA_DIR", str(tmp_path / "data"))
     with open_storage(load_settings()) as storage:
         yield House(storage.database, storage.layout)

@@ -27,8 +27,8 @@ class Proxy:
 
 
 @contextmanager
-def proxy(folder: Path, secrets: Path, upstreams: Mapping[str, int]) -> Iterator[Proxy]:
-    """Start the proxy in front of services, named as in the Compose file, that listen on ports of this machine."""
+def proxy(folder: Path, secrets: Path, upstreams: Mapping[str, str]) -> Iterator[Proxy]:
+    """Start the proxy in front of services, named as in the Compose file, each with its address and port here."""
     assert NGINX is not None
     port, health_port = free_ports(2)
     shutil.copytree(DEPLOY / "proxy", folder, dirs_exist_ok=True)
@@ -36,9 +36,9 @@ def proxy(folder: Path, secrets: Path, upstreams: Mapping[str, int]) -> Iterator
     text = file.read_text()
     replaced = {"listen 8443 ": f"listen 127.0.0.1:{port} ", "127.0.0.1:8081": f"127.0.0.1:{health_port}"}
     replaced |= {"/run/secrets/": f"{secrets}/", " /tmp/": f" {folder}/", "/dev/stdout": f"{folder}/access.log"}
-    for name, upstream_port in upstreams.items():
+    for name, address in upstreams.items():
         ours = "8000" if name == "gateway" else "3000"
-        replaced[f"http://{name}:{ours}"] = f"http://127.0.0.1:{upstream_port}"
+        replaced[f"http://{name}:{ours}"] = f"http://{address}"
     for old, new in replaced.items():
         assert old in text, old
         text = text.replace(old, new)

@@ -151,7 +151,7 @@ def test_the_chart_gives_dagster_what_the_program_gives_it(values: dict[str, Any
     assert queue["tagConcurrencyLimits"] == ours["concurrency"]["runs"]["tag_concurrency_limits"]
     assert queue["dequeueIntervalSeconds"] == ours["run_coordinator"]["config"]["dequeue_interval_seconds"]
     assert monitoring["pollIntervalSeconds"] == ours["run_monitoring"]["poll_interval_seconds"]
-    locked = re.search(r"^dagster==(\S+)", (REPOSITORY / "requirements.lock").read_text(), re.MULTILINE)
+    locked = re.search(r"^dagster==(\S+)", (REPOSITORY / "requirements-deploy.lock").read_text(), re.MULTILINE)
     assert locked is not None
     assert f"--version {locked[1]} " in VALUES.read_text()
 

@@ -64,8 +64,8 @@ def running(secrets: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             thread.start()
             stack.callback(thread.join)
             stack.callback(service.shutdown)
-        ports = {service.name: service.server_address[1] for service in services}
-        yield stack.enter_context(proxy(tmp_path_factory.mktemp("proxy"), secrets, ports))
+        places = {service.name: f"127.0.0.1:{service.server_address[1]}" for service in services}
+        yield stack.enter_context(proxy(tmp_path_factory.mktemp("proxy"), secrets, places))
 
 
 @pytest.fixture

@@ -54,11 +54,11 @@ class Nodes:
     """A scheduler that may be killed and started again, and workers that come and go."""
 
     folder: Path
-    host: str = "127.0.0.1"
+    host: str
+    printed: IO[str]
     environment: Mapping[str, str] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
     http_port: int = field(default_factory=free_port)
-    printed: IO[str] = field(default_factory=lambda: TemporaryFile("w+"))
     workers: dict[str, Worker] = field(default_factory=dict)
     _scheduler: "subprocess.Popen[bytes] | None" = None
 
@@ -75,8 +75,11 @@ class Nodes:
         assert self._scheduler is not None
         kill(self._scheduler)
 
-    def start_worker(self, name: str, *, held: bool = False, within: tuple[str, ...] = ()) -> Worker:
+    def start_worker(
+        self, name: str, *, held: bool = False, host: str | None = None, within: tuple[str, ...] = ()
+    ) -> Worker:
         """Start a worker. `within` comes before the command: what puts it into another network."""
+        at = ("--host", host) if host else ()
         files = self.folder / f"{name}.held", self.folder / f"{name}.heard"
         faults = {
             "HELD_BY": str(files[0]),
@@ -84,7 +87,7 @@ class Nodes:
             "DASK_DISTRIBUTED__WORKER__PRELOAD": '["asr_pipeline_tests.e2e.held_worker"]',
             "ASR_PIPELINE_DATA_DIR": str(self.folder / f"{name}.data"),
         }
-        process = self._start("worker", self.address, "--threads", "1", within=within, more=faults)
+        process = self._start("worker", self.address, "--threads", "1", *at, within=within, more=faults)
         worker = self.workers[name] = Worker(process, *files)
         if held:
             worker.hold()
@@ -116,14 +119,13 @@ class Nodes:
         processes = [worker.process for worker in self.workers.values()]
         for process in [*processes, *([self._scheduler] if self._scheduler else [])]:
             kill(process)
-        self.printed.close()
 
     def _start(
         self, *arguments: str, within: tuple[str, ...] = (), more: Mapping[str, str] | None = None
     ) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(
             [*within, sys.executable, "-m", "asr_pipeline", *arguments],
-            env=os.environ | {"PYTHONPATH": str(REPOSITORY)} | dict(self.environment) | (more or {}),
+            env=os.environ | {"PYTHONPATH": str(REPOSITORY)} | {**self.environment, **(more or {})},
             stdout=self.printed,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -141,13 +143,14 @@ def kill(process: "subprocess.Popen[bytes]") -> None:
 def nodes(folder: Path, host: str = "127.0.0.1", **environment: str) -> Iterator[Nodes]:
     """Start a scheduler, and stop everything at the end. After a failure, what was printed is told."""
     folder.mkdir(parents=True, exist_ok=True)
-    cluster = Nodes(folder, host, environment)
-    try:
-        cluster.start_scheduler()
-        yield cluster
-    except BaseException as error:
-        cluster.printed.seek(0)
-        error.add_note(cluster.printed.read()[-20_000:])
-        raise
-    finally:
-        cluster.stop()
+    with TemporaryFile("w+") as printed:
+        cluster = Nodes(folder, host, printed, environment)
+        try:
+            cluster.start_scheduler()
+            yield cluster
+        except BaseException as error:
+            printed.seek(0)
+            error.add_note(printed.read()[-20_000:])
+            raise
+        finally:
+            cluster.stop()

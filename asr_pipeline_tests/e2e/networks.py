@@ -1,4 +1,4 @@
-"""Machines in one: network namespaces joined by a bridge, from which each may be cut off. Nothing leaves this machine."""
+"""Machines in one: network namespaces on a bridge, from which each may be cut off. Nothing leaves this machine."""
 
 import os
 import shutil

@@ -22,7 +22,7 @@ from asr_pipeline.domain.errors import UnreadableAudio
 from asr_pipeline.domain.stage import Stage
 from asr_pipeline_tests.archives import write_memos
 
-pytestmark = [pytest.mark.e2e, pytest.mark.engine]
+pytestmark = [pytest.mark.e2e, pytest.mark.engine, pytest.mark.sqlite_alone]  # it reads SQLite's file
 
 
 class Program:

@@ -24,7 +24,7 @@ from asr_pipeline_tests.archives import write_memo
 from asr_pipeline_tests.e2e.commands import asr_pipeline, printed_json
 from asr_pipeline_tests.e2e.serving import served
 
-pytestmark = [pytest.mark.e2e, pytest.mark.engine, pytest.mark.fault]
+pytestmark = [pytest.mark.e2e, pytest.mark.engine, pytest.mark.fault, pytest.mark.sqlite_alone]
 DAY_S = 24 * 3600
 
 

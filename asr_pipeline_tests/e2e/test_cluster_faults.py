@@ -50,7 +50,8 @@ def test_a_worker_is_killed_in_mid_span_and_another_joins_late(
 def test_a_slow_worker_holds_up_nothing_but_what_it_works_on(
     cluster: Nodes, tmp_path: Path, files: list[Path], expected: Texts
 ) -> None:
-    slow, quick = cluster.start_worker("slow", held=True), cluster.start_worker("quick")
+    slow = cluster.start_worker("slow", held=True, host="127.0.0.2")
+    quick = cluster.start_worker("quick", host="127.0.0.3")
     cluster.wait_for_workers(2)
     spans = sum(len(utterances) > 0 for utterances in expected.values())
     with house(tmp_path / "data", files, executor=cluster.address, shared_audio=shared(tmp_path)) as here:

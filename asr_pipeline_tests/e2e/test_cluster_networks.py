@@ -1,4 +1,4 @@
-"""Workers on other machines, as far as the network knows: TLS between the parts, and a network that is away for 20 s."""
+"""Workers on other machines, as far as the network knows: TLS between the parts, and a partition of 20 s."""
 
 import subprocess
 import sys
@@ -21,7 +21,7 @@ AWAY_S = 20.0
 def machines() -> Iterator[Network]:
     with network() as found:
         if found is None:
-            pytest.skip("network namespaces need root: the other tests have the workers on one loopback")
+            pytest.skip("network namespaces need root: other tests have workers on separate loopback addresses")
         yield found
 
 

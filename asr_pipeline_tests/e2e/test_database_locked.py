@@ -19,7 +19,7 @@ from asr_pipeline.storage.tables import stage_commits
 from asr_pipeline.wiring.storage import open_storage
 from asr_pipeline_tests.e2e.commands import LONGEST_WAIT_S, asr_pipeline, printed_json
 
-pytestmark = [pytest.mark.e2e, pytest.mark.engine, pytest.mark.database, pytest.mark.fault]
+pytestmark = [pytest.mark.e2e, pytest.mark.engine, pytest.mark.database, pytest.mark.fault, pytest.mark.sqlite_alone]
 LOCKED_S = 10
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from asr_pipeline_tests.e2e.commands import asr_pipeline
 
-pytestmark = [pytest.mark.e2e, pytest.mark.engine]
+pytestmark = [pytest.mark.e2e, pytest.mark.engine, pytest.mark.sqlite_alone]  # but where a test names another
 
 
 @pytest.fixture(scope="module")

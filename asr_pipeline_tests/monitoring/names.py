@@ -42,7 +42,7 @@ async def _of_dask() -> set[str]:
     async with (
         Scheduler(port=0, **local) as scheduler,
         Worker(scheduler.address, nthreads=1, **local) as worker,
-        Client(scheduler.address, asynchronous=True) as client,  # type: ignore[no-untyped-call]  # Dask's
+        Client(scheduler.address, asynchronous=True) as client,
         httpx.AsyncClient(trust_env=False) as http,
     ):
         assert await client.submit(abs, -1) == 1

@@ -93,41 +93,37 @@ def house(tmp_path: Path) -> Iterator[House]:
 
 
 def test_alerts_fire_at_their_faults(house: House, tmp_path: Path, samples: Path) -> None:
-    gateway, prometheus, pipeline = house.gateway, house.prometheus, house.gateway.pipeline
     house.fires("DiskNearlyFull")
     house.fires("VerifyNotRun")
-    assert prometheus.firing() == {"DiskNearlyFull", "VerifyNotRun"}
-    assert prometheus.values('up{job="asr-pipeline"}') == [1]
-
-    corrupt = [pipeline.register(written(tmp_path / f"bad-{n}.wav", bytes([n]) * 99)).recording_id for n in range(5)]
-    gateway.lane.run(corrupt)
-    house.fires("QuarantineRate")
-
-    assert house.verify() == 0
-    house.is_over("VerifyNotRun")
-    original = pipeline.layout.source_of(pipeline.store.recording(corrupt[0]))
-    original.rename(tmp_path / "kept")
-    assert house.verify() == 1
-    house.fires("VerifyFindings")
-    (tmp_path / "kept").rename(original)
-    assert house.verify() == 0
-    house.is_over("VerifyFindings")
-
-    sound = (samples / "phrases-1.wav").read_bytes()
-    for number in range(3):  # registered, and nobody runs them: as many as may wait
-        pipeline.register(written(tmp_path / f"waits-{number}.wav", sound + bytes(number + 1)), Way.INBOX)
-    house.fires("OldestWaitsTooLong")
-    assert "ErrorRate" not in prometheus.firing()
-    for _ in range(20):
-        assert upload(house.client, sound).status_code == 503
-    house.fires("ErrorRate")
-
+    assert house.prometheus.firing() == {"DiskNearlyFull", "VerifyNotRun"}
+    corrupt_files_come(house, tmp_path)
+    an_original_is_lost(house)
+    a_process_stands_still(house, tmp_path)
+    more_comes_than_is_done(house, tmp_path, (samples / "phrases-1.wav").read_bytes())
     house.serving.close()
     house.fires("GatewayDown")
 
 
-def test_a_run_whose_process_stands_still_is_told(house: House, tmp_path: Path) -> None:
-    with house.run("process", long_recording(tmp_path / "long.wav")) as process:
+def corrupt_files_come(house: House, folder: Path) -> None:
+    pipeline = house.gateway.pipeline
+    corrupt = [pipeline.register(written(folder / f"bad-{n}.wav", bytes([n]) * 99)).recording_id for n in range(5)]
+    house.gateway.lane.run(corrupt)
+    house.fires("QuarantineRate")
+
+
+def an_original_is_lost(house: House) -> None:
+    assert house.verify() == 0
+    house.is_over("VerifyNotRun")
+    pipeline = house.gateway.pipeline
+    pipeline.layout.source_of(pipeline.store.rows()[0].recording).unlink()
+    assert house.verify() == 1
+    house.fires("VerifyFindings")
+
+
+def a_process_stands_still(house: House, folder: Path) -> None:
+    """Stop the process of a real run in the midst of it."""
+    assert "RunStuck" not in house.prometheus.firing()
+    with house.run("process", long_recording(folder / "long.wav")) as process:
         try:
             started = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])
             wait_until(lambda: house.gateway.instance.get_runs_count(started) == 1, "the run is started")
@@ -136,6 +132,19 @@ def test_a_run_whose_process_stands_still_is_told(house: House, tmp_path: Path) 
             assert house.prometheus.values('asr_pipeline_runs{status="started"}') == [1]
         finally:
             process.kill()
+
+
+def more_comes_than_is_done(house: House, folder: Path, sound: bytes) -> None:
+    for number in range(3):  # registered, and nobody runs them: as many as may wait
+        house.gateway.pipeline.register(written(folder / f"waits-{number}.wav", sound + bytes(number + 1)), Way.INBOX)
+    house.fires("OldestWaitsTooLong")
+    assert "ErrorRate" not in house.prometheus.firing()
+
+    def is_refused_too_often() -> bool:
+        assert upload(house.client, sound).status_code == 503
+        return "ErrorRate" in house.prometheus.firing()
+
+    wait_until(is_refused_too_often, "ErrorRate fires")
 
 
 def written(file: Path, content: bytes) -> Path:

@@ -98,6 +98,7 @@ def test_scores_are_written_down(work: Path) -> None:
     written = json.loads((work / "scores.json").read_text())
     assert {score["test"] for score in written["scores"]} == set(data.TESTS)
     assert written["facts"]["load_s"] > 0
+    assert "| equal digits | written |" in (work / f"{package.NAME}.md").read_text()
 
 
 def test_batches_hold_each_line_once_and_no_more_tokens_than_allowed() -> None:

@@ -15,7 +15,7 @@ from asr_pipeline.domain.results import RecordingResults
 from asr_pipeline.domain.segment import Span
 from asr_pipeline.domain.stage import Stage
 from asr_pipeline.domain.transcript import Utterance
-from asr_pipeline.ports import RunContext, Transcriber, Translator
+from asr_pipeline.ports import Cluster, RunContext, Transcriber, Translator
 from asr_pipeline.steps.caption import CaptionRules
 from asr_pipeline.steps.engine_calls import TimeLimits
 from asr_pipeline.steps.flow import Flow, FlowReport, FlowRules, Tools
@@ -89,6 +89,7 @@ class House:
     spans: FakeSpans = field(default_factory=FakeSpans)
     listener: FakeListener = field(default_factory=FakeListener)
     least_s: float = 60
+    cluster: Cluster | None = None
 
     def flow(self, run: RunContext | None = None, *, in_flight: int = 4) -> tuple[Flow, DaemonThreads]:
         tools = Tools(
@@ -102,6 +103,7 @@ class House:
             FakeFiles(),
             self.claims,
             self.spans,
+            cluster=self.cluster,
         )
         rules = FlowRules(
             target_languages=["fa"],

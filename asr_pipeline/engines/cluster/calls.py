@@ -89,7 +89,9 @@ class Calls:
             )
             try:
                 result: T = await future
-            except CancelledError as loss:  # Dask's: ours would be asyncio's
+            except (CancelledError, OSError) as loss:  # Dask's own CancelledError: ours would be asyncio's
+                if future.status == "error":
+                    raise  # the call itself
                 logger.warning("The scheduler was lost (%s); what was asked of it is asked again", loss)
                 await self._drop(client)
             except KilledWorker as death:
@@ -109,7 +111,7 @@ class Calls:
                 if self._given_up is not None and self._given_up[0] > asked_s:
                     raise self._given_up[1]  # another waited for it meanwhile
                 try:
-                    client = await self._place.connect()
+                    self._client = await self._open()
                 except OSError as error:  # TimeoutError is one
                     now_s = time.monotonic()
                     self._away_since_s = self._away_since_s or now_s
@@ -118,16 +120,17 @@ class Calls:
                         raise self._given_up[1] from error
                     await asyncio.sleep(AGAIN_S)
                 else:
-                    try:
-                        await client.register_plugin(self._preload())
-                    except OSError:  # lost again
-                        await client.close()
-                        continue
-                    except BaseException:
-                        await client.close()
-                        raise
-                    self._away_since_s, self._client = None, client
+                    self._away_since_s = None
             return self._client
+
+    async def _open(self) -> Client:
+        client = await self._place.connect()
+        try:
+            await client.register_plugin(self._preload())
+        except BaseException:
+            await client.close()
+            raise
+        return client
 
     async def _drop(self, client: Client) -> None:
         """Leave a connection that broke, once."""

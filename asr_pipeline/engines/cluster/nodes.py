@@ -10,7 +10,7 @@ from typing import Any
 from distributed import Nanny, Scheduler
 from distributed.core import Status
 
-from asr_pipeline.engines.cluster.setup import Tls, security
+from asr_pipeline.engines.cluster.setup import NO_HTTP, Tls, security
 
 logger = logging.getLogger(__name__)
 AGAIN_S = 1.0  # before a worker whose scheduler was lost looks for it again
@@ -47,7 +47,7 @@ def run_worker(
         "security": security(tls),
         "silence_logs": logging.WARNING,
         "dashboard": False,
-        "dashboard_address": f"{host or ''}:{http_port}" if http_port else None,
+        "dashboard_address": f"{host or ''}:{http_port}" if http_port else NO_HTTP,
     }
     asyncio.run(_worker(scheduler, options, ready))
 
@@ -60,7 +60,7 @@ async def _scheduler(host: str, port: int, http_port: int, tls: Tls | None, read
         protocol="tcp" if tls is None else "tls",
         security=security(tls),
         dashboard=False,
-        dashboard_address=f"{host}:{http_port}" if http_port else None,
+        dashboard_address=f"{host}:{http_port}" if http_port else NO_HTTP,
     ) as scheduler:
         ready(scheduler.address)
         await _first(stop.wait(), scheduler.finished())

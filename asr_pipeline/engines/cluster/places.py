@@ -8,7 +8,7 @@ from typing import Protocol
 from distributed import Client, LocalCluster
 
 from asr_pipeline.engines.cluster.scaling import Adaptive, Scaling
-from asr_pipeline.engines.cluster.setup import Tls, address, security
+from asr_pipeline.engines.cluster.setup import NO_HTTP, Tls, address, security
 
 TRY_S = 10.0  # an attempt to reach a scheduler
 LOOK_S = 1.0  # how often it is looked whether workers are wanted
@@ -63,8 +63,8 @@ class Local:
                 n_workers=self._scaling.least,
                 threads_per_worker=1,
                 host="127.0.0.1",
-                dashboard_address=None,
-                worker_dashboard_address=None,
+                dashboard_address=NO_HTTP,
+                scheduler_kwargs={"dashboard": False},
                 security=True,
                 asynchronous=True,
                 silence_logs=logging.WARNING,

@@ -11,6 +11,9 @@ from distributed.security import Security
 
 TASK = "recognise"  # what Dask's pages and metrics call a call
 
+# Where nobody asked for /health and /metrics: with no address at all Dask would open a port to the whole network.
+NO_HTTP = "127.0.0.1:0"
+
 # What a worker's death leaves is done elsewhere; a call at which workers died as often as this, and once more, is
 # given back as one that kills.
 DEATHS_ALLOWED = 2

@@ -149,7 +149,8 @@ def main() -> None:
     missing = [tool for tool in NEEDED_TOOLS if not shutil.which(tool)]
     if missing:
         sys.exit(f"not found: {', '.join(missing)}. On Debian: apt install {DEBIAN_PACKAGES}")
-    recipe = Recipe(arguments.work, arguments.digits, DRY_RUN if arguments.dry_run else FULL)
+    digits = arguments.digits if arguments.digits and arguments.digits.is_dir() else None
+    recipe = Recipe(arguments.work, digits, DRY_RUN if arguments.dry_run else FULL)
     for step in STEPS if arguments.step == "all" else (arguments.step,):
         if step == "scores":
             recipe.scores(arguments.model, arguments.package)

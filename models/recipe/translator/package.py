@@ -5,6 +5,7 @@ import shutil
 import zipfile
 from pathlib import Path
 
+from models.recipe.translator import card
 from models.recipe.translator.export import export, load_network
 from models.recipe.translator.sentence_splitter import splitter
 
@@ -21,7 +22,6 @@ _METADATA = {
     "links": [],
 }
 _DATE = (2026, 1, 1, 0, 0, 0)  # of every file in the zip
-_CARD = Path(__file__).with_name("MODEL_CARD.md")
 
 
 def make(work: Path) -> str:
@@ -31,7 +31,7 @@ def make(work: Path) -> str:
     folder.mkdir()
     export(load_network(work / "model.pt"), work / "tokenizer.model", folder / "model")
     shutil.copy(work / "tokenizer.model", folder / "sentencepiece.model")
-    shutil.copy(_CARD, folder / "README.md")
+    shutil.copy(card.TEXT, folder / "README.md")
     (folder / "minisbd").mkdir()
     (folder / "minisbd" / "en.onnx").write_bytes(splitter())
     (folder / "metadata.json").write_text(json.dumps(_METADATA, indent=2) + "\n")

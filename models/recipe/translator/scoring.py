@@ -5,13 +5,14 @@ import re
 import tempfile
 import time
 import zipfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import ctranslate2
 import sacrebleu
 
-from models.recipe.translator import data, styles, tokenizer
+from models.recipe.translator import card, data, styles, tokenizer
+from models.recipe.translator.card import Score
 from models.recipe.translator.styles import Line
 
 _BATCH_SENTENCES = 64
@@ -29,18 +30,6 @@ TARGETS = {
     ("equal_digits", "recognizer"): 99.0,
 }
 """Test set and style: share of exact translations to reach, in percent."""
-
-
-@dataclass(frozen=True)
-class Score:
-    """One row of the table."""
-
-    test: str
-    style: str
-    sentences: int
-    exact_percent: float
-    chrf: float
-    target_percent: float | None
 
 
 class Package:
@@ -71,9 +60,9 @@ class Package:
 
 
 def report(work: Path, path: Path) -> None:
-    """Score the package at ``path``; print the table, write ``scores.json`` and ``mistakes.txt`` into ``work``."""
+    """Score the package at ``path``; the table is printed, and written to ``work`` as JSON and as the card."""
     package = Package(path)
-    scores, mistakes = [], list[str]()
+    scores, mistakes = list[Score](), list[str]()
     print(f"{'test':16} {'style':11} {'n':>5} {'exact %':>8} {'chrF':>6} {'to reach':>9}")
     for test in data.TESTS:
         written = data.read(work / f"test_{test}.tsv")
@@ -91,6 +80,7 @@ def report(work: Path, path: Path) -> None:
     per_s = _speed(package, [source for source, _ in data.read(work / "test_combinations.tsv")[:_SPEED_SENTENCES]])
     facts = {"bytes": package.bytes, "load_s": round(package.load_s, 3), **per_s}
     print(", ".join(f"{name} {value}" for name, value in facts.items()))
+    card.write(work / f"{path.stem}.md", scores, facts)
     (work / "scores.json").write_text(json.dumps({"scores": [asdict(s) for s in scores], "facts": facts}, indent=1))
     (work / "mistakes.txt").write_text("\n".join(mistakes) + "\n", encoding="utf-8")
 
@@ -117,7 +107,7 @@ def _score(package: Package, test: str, style: str, lines: list[Line]) -> tuple[
 def _speed(package: Package, lines: list[str]) -> dict[str, float]:
     """Sentences a second of processor time, on one thread."""
     speeds = dict[str, float]()
-    for name, batch in (("one by one", 1), ("in batches of 64", _BATCH_SENTENCES)):
+    for name, batch in (("one by one", 1), (f"in batches of {_BATCH_SENTENCES}", _BATCH_SENTENCES)):
         started = time.process_time()
         package.translate(lines, batch)
         speeds[f"sentences/s {name}"] = round(len(lines) / (time.process_time() - started))
