@@ -81,7 +81,7 @@ def _house_on_postgresql(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def samples() -> Path:
-    """Folder of the repository's sample recordings, with `samples.tsv`: file, seconds, voice, text."""
+    """Folder of the repository's sample recordings, with `samples.tsv`: file, seconds, voice, English, Persian."""
     return REPOSITORY / "data" / "samples"
 
 

@@ -59,9 +59,10 @@ class Run:
 
 
 def samples() -> list[Sample]:
-    """Give the repository's sample recordings."""
+    """Give the repository's sample recordings of one channel at 16 kHz, uncompressed."""
     with (SAMPLES / "samples.tsv").open(encoding="utf-8") as table:
-        return [Sample(SAMPLES / name, text) for name, _, _, text in csv.reader(table, delimiter="\t")]
+        rows = csv.reader(table, delimiter="\t")
+        return [Sample(SAMPLES / name, text) for name, _, _, text, _ in rows if name.endswith(".wav")]
 
 
 def joined(destination: Path, duration_s: float) -> list[tuple[Sample, float]]:

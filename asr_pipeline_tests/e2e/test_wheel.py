@@ -54,7 +54,7 @@ def test_the_demo_runs_outside_the_clone_and_an_upgrade_keeps_its_results(
     before = build_wheel(tmp_path / "before", version="0.0.1")
     installed.install(before)
     printed = installed.run("demo")
-    assert "6 sample recordings" in printed
+    assert "12 sample recordings" in printed
     assert any("\u0600" <= letter <= "\u06ff" for letter in printed)
     assert Path(installed.execute("import asr_pipeline; print(asr_pipeline.__file__)").strip()).is_relative_to(
         installed.folder

@@ -1,0 +1,1 @@
+"""From samples to a trained acoustic model: phones, pronunciations, features, LF-MMI."""

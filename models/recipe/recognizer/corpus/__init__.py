@@ -1,0 +1,1 @@
+"""Speech and features on disk: shards that are either whole or absent."""

@@ -1,0 +1,1 @@
+"""From sentences and pronunciations to the graph that libvosk searches."""

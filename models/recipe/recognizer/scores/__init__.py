@@ -1,0 +1,1 @@
+"""How good a model directory is, measured with the real libvosk."""
