@@ -188,9 +188,14 @@ def test_what_can_not_be_corrected(
 @given(
     text=st.text(max_size=40), tag=st.none() | st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=20)
 )
-def test_no_text_is_a_fault(client: httpx.Client, done_id: str, text: str, tag: str | None) -> None:
+def test_no_text_is_a_fault(
+    house: tuple[Gateway, httpx.Client, str],  # not the shared one: what is taken stays
+    text: str,
+    tag: str | None,
+) -> None:
+    _, client, file_id = house
     headers = {} if tag is None else {"If-Match": tag}
-    answer = client.patch(f"/recordings/{done_id}/utterances/1", json={"text": text}, headers=headers)
+    answer = client.patch(f"/recordings/{file_id}/utterances/1", json={"text": text}, headers=headers)
     assert answer.status_code in {200, 412, 422}
 
 
