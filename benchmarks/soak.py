@@ -1,6 +1,6 @@
 """A soak: arrivals at a share of capacity with random faults; at the end nothing is lost and memory is flat.
 
-    python benchmarks/soak.py [--minutes 30] [--seed 1] [--share 0.8] [--fault-every-s 60] [--batch 80] [--write]
+    python benchmarks/soak.py [--minutes 30] [--seed 1] [--share 0.8] [--fault-every-s 60] [--batch 120] [--write]
 
 `asr-pipeline up` and `serve` as processes, Dask's workers below them, all on PostgreSQL. First a closed batch is timed:
 recordings a second, from the first that is sent until the last is done. Then memos of 5 to 20 s arrive at random
@@ -157,7 +157,8 @@ def table(soak: Soak, capacity_per_s: float, equation: dict[str, int], found: Ac
     by_http = sum(one.way == "HTTP" for one in during)
     again = sum(one.attempts > 1 for one in during)
     findings = sum(one.startswith("verify") for one in soak.wrong)
-    counted = ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in equation.items())
+    states = ("done", "quarantined", "refused", "failed", "in_progress", "dropped")
+    counted = " + ".join(f"{equation[state]:,} {state.replace('_', ' ')}" for state in states if equation[state])
     what = (
         f"{minutes:.0f} minutes; capacity {capacity_per_s:.2f} recordings/s in a closed batch, arrivals at "
         f"{soak.rate_per_s:.2f}/s ({soak.rate_per_s / capacity_per_s:.0%}), seed {soak.sender.seed}."
@@ -172,7 +173,7 @@ def table(soak: Soak, capacity_per_s: float, equation: dict[str, int], found: Ac
         f"| faults | {', '.join(f'{count} × {kind}' for kind, count in sorted(kinds.items())) or 'none'}{left_out} |",
         f"| waiting: median, most | {statistics.median(waiting):.0f}, {max(waiting)} |",
         f"| until the backlog was empty, then | {soak.drained_s:.0f} s; {soak.retried} by `backfill --failed` |",
-        f"| `verify --deep` | {findings} findings; {counted} |",
+        f"| `verify --deep` | {findings} findings; {equation['files']:,} files = {counted} |",
         f"| disk in use at the end | {soak.house.disk.used_mib():,} MiB |" if soak.house.disk.is_own else "",
         f"| lost or wrong | {len(soak.wrong)} |",
         "",
@@ -226,7 +227,7 @@ def main() -> None:
     arguments.add_argument("--seed", type=int, default=1)
     arguments.add_argument("--share", type=float, default=0.8)
     arguments.add_argument("--fault-every-s", type=float, default=60)
-    arguments.add_argument("--batch", type=int, default=80)
+    arguments.add_argument("--batch", type=int, default=120)
     arguments.add_argument("--drain-max-s", type=float, default=1200)
     asked = arguments.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(130))  # leaves by the ways out, which stop and unmount everything

@@ -30,6 +30,7 @@ ROOM_LEFT_BYTES = 512 * 1024
 YOUNG_S = 3  # a process may still show its parent's command line
 ROLES = {  # words of the command line; the first that fits
     "code server": ("dagster", "api grpc"),
+    "code server's parent": ("dagster", "code-server start"),
     "daemon": ("dagster._daemon",),
     "webserver": ("dagster_webserver",),
     "supervisor": ("asr_pipeline up",),
@@ -182,7 +183,8 @@ def wait_until(condition: Callable[[], bool], what: str, longest_s: float, every
 @contextmanager
 def house(work: Path, disk_bytes: int) -> Iterator[House]:
     """Start everything, and stop what still runs at the end. This process's environment names the database too."""
-    (work / "logs").mkdir(parents=True)
+    for name in ("logs", "tmp"):
+        (work / name).mkdir()
     disk = Disk(work / "disk", disk_bytes)
     data_dir = disk.folder / "data"
     try:
@@ -192,6 +194,7 @@ def house(work: Path, disk_bytes: int) -> Iterator[House]:
                 "ASR_PIPELINE_DATABASE_URL": server.url,
                 "ASR_PIPELINE_DATA_DIR": str(data_dir),
                 "ASR_PIPELINE_EXECUTOR": "dask",
+                "TMPDIR": str(work / "tmp"),  # what is killed leaves things there
             }
             one = House(data_dir, work / "logs", disk, server)
             try:
