@@ -38,6 +38,7 @@ from soaking.sender import Kind, Sender
 
 from asr_pipeline.defs.backlog import unfinished_runs
 from asr_pipeline.defs.instance import open_instance
+from asr_pipeline.domain.recording import RecordingState
 from asr_pipeline.settings import load_settings
 from asr_pipeline.wiring.storage import open_storage
 
@@ -93,17 +94,17 @@ class Soak:
                     wait_until(
                         lambda: (
                             self.sender.all_arrived()
-                            and self._waiting() == storage.store.count_by_state()["failed"]
+                            and self._waiting() == storage.store.count_by_state()[RecordingState.FAILED]
                             and not unfinished_runs(instance)
                         ),
                         "the backlog",
                         deadline_s - time.monotonic(),
                         every_s=0.5,
                     )
-                    if not (failed := storage.store.count_by_state()["failed"]):
+                    if not (failed := storage.store.count_by_state()[RecordingState.FAILED]):
                         break
                     self.retried += failed
-                    reasons = Counter(row.reason for row in storage.store.rows(state="failed"))
+                    reasons = Counter(row.reason for row in storage.store.rows(state=RecordingState.FAILED))
                     print(f"  {failed} had failed for now: {reasons.most_common(5)}", flush=True)
                     _command("backfill", "--failed")
             except TimeoutError as error:
