@@ -104,7 +104,9 @@ class Soak:
                     if not (failed := storage.store.count_by_state()[RecordingState.FAILED]):
                         break
                     self.retried += failed
-                    reasons = Counter(row.reason for row in storage.store.rows(state=RecordingState.FAILED))
+                    reasons = Counter(
+                        (row.reason or "").partition(": ")[2] for row in storage.store.rows(state=RecordingState.FAILED)
+                    )
                     print(f"  {failed} had failed for now: {reasons.most_common(5)}", flush=True)
                     _command("backfill", "--failed")
             except TimeoutError as error:
@@ -117,7 +119,7 @@ class Soak:
         """Stop everything, then ask `verify --deep`; gives its equation."""
         self.looks.stop()
         self.wrong += [f"did not end when it was stopped: {one}" for one in self.house.stop()]
-        self.wrong += self.house.ended + self.faults.errors
+        self.wrong += self.house.ended + self.faults.errors + self.looks.errors
         told = json.loads(_command("verify", "--deep", "--json"))
         self.wrong += [f"verify: {one['kind']} {one['subject']}: {one['found']}" for one in told["findings"]]
         if not told["equation"]["holds"]:
@@ -158,11 +160,14 @@ def table(soak: Soak, capacity_per_s: float, equation: dict[str, int], found: Ac
     by_http = sum(one.way == "HTTP" for one in during)
     again = sum(one.attempts > 1 for one in during)
     findings = sum(one.startswith("verify") for one in soak.wrong)
+    compared = soak.looks.growth(soak.began_s, soak.ended_s)
+    missing = soak.looks.not_compared(compared)
     states = ("done", "quarantined", "refused", "failed", "in_progress", "dropped")
     counted = " + ".join(f"{equation[state]:,} {state.replace('_', ' ')}" for state in states if equation[state])
     what = (
         f"{minutes:.0f} minutes; capacity {capacity_per_s:.2f} recordings/s in a closed batch, arrivals at "
-        f"{soak.rate_per_s:.2f}/s ({soak.rate_per_s / capacity_per_s:.0%}), seed {soak.sender.seed}."
+        f"{soak.rate_per_s:.2f}/s ({soak.rate_per_s / capacity_per_s:.0%}), "
+        f"a fault about every {soak.faults.every_s:.0f} s, seed {soak.sender.seed}."
     )
     rows = [
         what,
@@ -184,7 +189,8 @@ def table(soak: Soak, capacity_per_s: float, equation: dict[str, int], found: Ac
         "",
         "| memory, largest process of a role | second sixth | last sixth | growth |",
         "|---|---|---|---|",
-        *(one.row() for one in soak.looks.growth(soak.began_s, soak.ended_s)),
+        *(one.row() for one in compared),
+        f"\nNot there in both: {', '.join(missing)}." if missing else "",
         "",
         f"{dt.datetime.now(dt.UTC):%Y-%m-%d}; {machine()}.",
     ]

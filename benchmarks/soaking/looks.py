@@ -5,6 +5,7 @@ import csv
 import statistics
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -65,6 +66,7 @@ class Looks:
 
     house: House
     all: list[Look] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Make what it needs."""
@@ -106,6 +108,10 @@ class Looks:
                 found.append(Growth(role, statistics.median(early), statistics.median(late)))
         return found
 
+    def not_compared(self, compared: Sequence[Growth]) -> list[str]:
+        """Give the roles that were not there in both parts of the time."""
+        return sorted({role for look in self.all for role in look.mib} - {one.role for one in compared})
+
     def write(self, file: Path) -> None:
         """Keep all looks as CSV."""
         roles = sorted({role for look in self.all for role in look.mib})
@@ -121,13 +127,19 @@ class Looks:
 
     def _work(self) -> None:
         while not self._stopping.wait(1):
-            mib: dict[str, float] = {}
-            for role, some in self.house.processes().items():
-                for one in some:
-                    with contextlib.suppress(psutil.Error):
-                        rss_mib = one.memory_info().rss / MIB
-                        if role == "run" or time.time() - one.create_time() > SETTLED_S:
-                            mib[role] = max(rss_mib, mib.get(role, 0))
-                        mib[ALL] = mib.get(ALL, 0) + rss_mib
-            self.all.append(Look(time.time(), mib, self.waiting()))
-            self.house.look_after()
+            try:
+                self.all.append(Look(time.time(), self._mib(), self.waiting()))
+                self.house.look_after()
+            except Exception as error:  # noqa: BLE001 - the soak goes on, and tells of it
+                self.errors.append(f"a look failed: {error!r}")
+
+    def _mib(self) -> dict[str, float]:
+        mib: dict[str, float] = {}
+        for role, some in self.house.processes().items():
+            for one in some:
+                with contextlib.suppress(psutil.Error):
+                    rss_mib = one.memory_info().rss / MIB
+                    if role == "run" or time.time() - one.create_time() > SETTLED_S:
+                        mib[role] = max(rss_mib, mib.get(role, 0))
+                    mib[ALL] = mib.get(ALL, 0) + rss_mib
+        return mib
