@@ -1,12 +1,13 @@
 # `make demo` runs the main job, `make test` passes the tests; both make the environment in .venv first.
 # Everything is named relative to this folder, whose path may hold spaces.
 .DELETE_ON_ERROR:
-.PHONY: demo test cluster-test check bench lock clean help models models-dry-run models-test scores
+.PHONY: demo test cluster-test soak check bench lock clean help models models-dry-run models-test scores
 
 PYTHON := $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
 UV := .venv/bin/python -m uv --system-certs
 TEST_ARGUMENTS ?=
+SOAK_ARGUMENTS ?=
 
 help:  ## show the targets
 	@sed -n 's/^\([a-z-]*\):.*## /make \1: /p' Makefile
@@ -22,6 +23,10 @@ test: .venv/dev  ## set up, and run all tests
 
 cluster-test: .venv/dev  ## the stack of deploy/compose.yaml as plain processes: up, ten recordings, down
 	$(if $(ROOMY_TMP),TMPDIR=$(ROOMY_TMP)) .venv/bin/python -m pytest asr_pipeline_tests/deploy/test_cluster.py $(TEST_ARGUMENTS)
+
+# It mounts a tmpfs where it may, so that a disk can be nearly full. SOAK_ARGUMENTS="--minutes 5 --seed 2"
+soak: .venv/dev  ## 30 minutes of arrivals at 80 % of capacity, with random faults: nothing lost, memory flat
+	$(if $(ROOMY_TMP),TMPDIR=$(ROOMY_TMP)) .venv/bin/python benchmarks/soak.py $(SOAK_ARGUMENTS)
 
 check: .venv/dev  ## style, types, direction of imports
 	.venv/bin/python -m ruff check .

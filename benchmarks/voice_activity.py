@@ -137,7 +137,7 @@ def _silero(session: Any, pcm: Pcm) -> tuple[bytes, bytes, float]:  # noqa: ANN4
 
 
 def _scenes() -> list[Scene]:
-    chance = random.Random(7)  # noqa: S311 - repeatable, not secret
+    chance = random.Random(7)  # repeatable
     order = [sample for _ in range(2) for sample in chance.sample(samples(), len(samples()))]
     scenes = [_scene("samples", [(s.pcm, s.text) for s in order], chance, db) for db in NOISES_DB]
     if folder := os.environ.get("HUMAN_DIGITS"):

@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
+from asr_pipeline.defs.own_process import note_process
 from asr_pipeline.domain.errors import PipelineError
 from asr_pipeline.domain.results import RecordingResults
 from asr_pipeline.domain.stage import Stage
@@ -26,8 +27,11 @@ class PipelineResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     )
 
     @contextmanager
-    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Pipeline]:  # noqa: ARG002 - Dagster's
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Pipeline]:
         """Open the database and load the models: a missing one fails the run before its first recording."""
+        if context.instance is not None and context.run is not None:
+            # First of all: loading takes seconds, and a run that is killed meanwhile must be found too.
+            note_process(context.instance, context.run)
         with open_pipeline(load_settings(**self.overrides)) as pipeline:
             pipeline.preload()
             yield pipeline
