@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import dagster as dg
 
 from asr_pipeline.defs.instance import RANGE_END_TAG, RANGE_START_TAG, STEP, add_partitions, partitions_of_run
-from asr_pipeline.defs.own_process import UNFINISHED, process_is_gone
+from asr_pipeline.defs.own_process import UNFINISHED, is_dead
 from asr_pipeline.defs.partitions import recordings
 from asr_pipeline.domain.arrival import Way
 from asr_pipeline.domain.inbox import score
@@ -105,7 +105,7 @@ def run_request(
 def _abandoned(record: dg.RunRecord) -> bool:
     age_s = abs(time.time() - record.create_timestamp.timestamp())  # of the future: from before the clock was set back
     never_started = record.dagster_run.status is dg.DagsterRunStatus.NOT_STARTED and age_s > NEVER_STARTED_AFTER_S
-    return never_started or process_is_gone(record.dagster_run)
+    return never_started or is_dead(record)
 
 
 def _configured_keys(run_config: object, step: str) -> list[str]:

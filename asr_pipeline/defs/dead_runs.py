@@ -7,7 +7,7 @@ UI does not show; nobody would tell it later, because it is done.
 import dagster as dg
 
 from asr_pipeline.defs.lineage import told_in
-from asr_pipeline.defs.own_process import MAX_RETRIES_TAG, PROCESS_TAG, UNFINISHED, process_is_gone, this_process
+from asr_pipeline.defs.own_process import MAX_RETRIES_TAG, PROCESS_TAG, UNFINISHED, is_dead, this_process
 from asr_pipeline.defs.telling import tell
 from asr_pipeline.domain.stage import Stage
 from asr_pipeline.ports import RecordStore
@@ -16,8 +16,9 @@ from asr_pipeline.ports import RecordStore
 def close_dead_runs(instance: dg.DagsterInstance, store: RecordStore) -> None:
     """Close the runs whose process was killed: as failed, so that the daemon starts them again, where it can."""
     message = "The process that executed this run has ended."
-    for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)):
-        if process_is_gone(run):
+    for record in instance.get_run_records(dg.RunsFilter(statuses=UNFINISHED)):
+        run = record.dagster_run
+        if is_dead(record):
             tell_committed(instance, store, run)
             if run.tags.get(MAX_RETRIES_TAG) == "0":
                 instance.report_run_canceled(run, message=message)
