@@ -42,6 +42,7 @@ class EventWriter:
         self._failure: TransientFailure | None = None
         self._broken: BaseException | None = None
         self._ending = False
+        self._given_up = False
         self._thread = threading.Thread(target=self._work, name="events", daemon=True)
         self._thread.start()
 
@@ -60,13 +61,16 @@ class EventWriter:
         self._put(self._step.entries(told), until_s=0.0)
 
     def close(self) -> None:
-        """Wait until all is written."""
+        """Wait until all is written; what can't be is given up then."""
         until_s = time.monotonic() + STORE_WAIT_S
-        self._put(None, until_s)
-        while self._thread.is_alive():
-            self._thread.join(LONGEST_WAIT_S)
-            if self._failure is not None and time.monotonic() > until_s:
-                raise self._failure
+        try:
+            self._put(None, until_s)
+            while self._thread.is_alive():
+                self._thread.join(LONGEST_WAIT_S)
+                if self._failure is not None and time.monotonic() > until_s:
+                    raise self._failure
+        finally:
+            self._given_up = True
         if self._broken is not None:
             raise self._broken
 
@@ -87,8 +91,8 @@ class EventWriter:
                 self._write(batch)
         except BaseException as error:  # noqa: BLE001 - told to whoever logs next, or closes
             self._broken = error
-            while not self._ending and self._waiting.get() is not None:  # nobody is to wait for a thread that ended
-                pass
+            while not self._given_up and not self._ending and self._waiting.get() is not None:
+                pass  # nobody is to wait for a thread that has ended
 
     def _next_batch(self) -> list[dg.EventLogEntry] | None:
         """Wait for events, and a moment longer for those that follow them; None at the end."""
@@ -116,6 +120,8 @@ class EventWriter:
             except TransientFailure as failure:
                 logger.warning("Dagster can't be told of %d events, which wait: %s", len(batch), failure)
                 self._failure = failure
+                if self._given_up:
+                    raise
                 time.sleep(wait_s)
                 wait_s = min(2 * wait_s, LONGEST_WAIT_S)
             else:

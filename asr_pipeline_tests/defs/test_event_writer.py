@@ -89,6 +89,8 @@ def test_who_tells_too_much_or_ends_hears_of_it(
         writer.log(told("c"))
     with pytest.raises(StoreUnavailable):
         writer.close()
+    writer._thread.join(10)
+    assert not writer._thread.is_alive()
     assert stored == []
 
 
