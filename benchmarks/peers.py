@@ -85,6 +85,7 @@ def pipeline(folder: Path, cuts: Path, **settings: str) -> tuple[float, dict[str
             segments = {
                 row.recording.name: [(s.start_s, s.end_s) for s in opened.store.segments(row.recording.recording_id)]
                 for row in opened.store.rows()
+                if (folder / row.recording.name).exists()  # not the one that made the data folder
             }
     cuts.write_text(json.dumps(segments))
     recordings = json.loads(took.printed)["recordings"]
