@@ -12,6 +12,7 @@ import datetime as dt
 import itertools
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -170,6 +171,8 @@ def main() -> None:
     for name, default in (("recordings", 200), ("memos", 1000), ("sentences", 10_000), ("rounds", 3)):
         arguments.add_argument(f"--{name}", type=int, default=default)
     asked = arguments.parse_args()
+    if shutil.which("ffmpeg") is None:  # vosk-transcriber would give nothing, and take no time for it
+        arguments.error("vosk-transcriber and the two services need ffmpeg on PATH: apt install ffmpeg")
     text: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
         if asked.recordings:
