@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import dagster as dg
 
 from asr_pipeline.defs.instance import RANGE_END_TAG, RANGE_START_TAG, STEP, add_partitions, partitions_of_run
-from asr_pipeline.defs.own_process import UNFINISHED, is_dead
+from asr_pipeline.defs.jobs import JOBS
+from asr_pipeline.defs.own_process import PROCESS_TAG, UNFINISHED, process_is_gone
 from asr_pipeline.defs.partitions import recordings
 from asr_pipeline.domain.arrival import Way
 from asr_pipeline.domain.inbox import score
@@ -16,6 +17,7 @@ from asr_pipeline.storage.records import SqlRecordStore
 
 PARTITION_TAG = "dagster/partition"  # of a run of one recording; Dagster exports no name for it
 BATCH_TAG = "asr_pipeline/batch"  # a hash of the recordings that a run was asked for
+NAMED_AFTER_S = 600.0  # of a machine that swaps
 NEVER_STARTED_AFTER_S = 900  # a run that was made and not launched for so long never will be: its maker died
 
 
@@ -102,10 +104,28 @@ def run_request(
     )
 
 
+def is_dead(record: dg.RunRecord) -> bool:
+    """Tell whether a run's process has ended, also where it ended before it could say which it was.
+
+    A run of recordings says so first of all, within seconds.
+    """
+    run = record.dagster_run
+    of_recordings = run.job_name in {job.name for job in JOBS} or not {PARTITION_TAG, RANGE_START_TAG}.isdisjoint(
+        run.tags
+    )
+    nameless = run.status is dg.DagsterRunStatus.STARTED and PROCESS_TAG not in run.tags and of_recordings
+    return process_is_gone(run) or (nameless and _age_s(record.start_time) > NAMED_AFTER_S)
+
+
 def _abandoned(record: dg.RunRecord) -> bool:
-    age_s = abs(time.time() - record.create_timestamp.timestamp())  # of the future: from before the clock was set back
-    never_started = record.dagster_run.status is dg.DagsterRunStatus.NOT_STARTED and age_s > NEVER_STARTED_AFTER_S
-    return never_started or is_dead(record)
+    created_s = record.create_timestamp.timestamp()
+    never_started = record.dagster_run.status is dg.DagsterRunStatus.NOT_STARTED
+    return is_dead(record) or (never_started and _age_s(created_s) > NEVER_STARTED_AFTER_S)
+
+
+def _age_s(since_s: float | None) -> float:
+    """Give how long ago a moment was, or will be: one of the future is from before the clock was set back."""
+    return 0.0 if since_s is None else abs(time.time() - since_s)
 
 
 def _configured_keys(run_config: object, step: str) -> list[str]:

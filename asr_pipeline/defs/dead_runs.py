@@ -6,8 +6,9 @@ UI does not show; nobody would tell it later, because it is done.
 
 import dagster as dg
 
+from asr_pipeline.defs.backlog import is_dead
 from asr_pipeline.defs.lineage import told_in
-from asr_pipeline.defs.own_process import MAX_RETRIES_TAG, PROCESS_TAG, UNFINISHED, is_dead, this_process
+from asr_pipeline.defs.own_process import MAX_RETRIES_TAG, PROCESS_TAG, UNFINISHED, this_process
 from asr_pipeline.defs.telling import tell
 from asr_pipeline.domain.stage import Stage
 from asr_pipeline.ports import RecordStore

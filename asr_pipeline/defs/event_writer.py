@@ -41,7 +41,6 @@ class EventWriter:
         self._waiting: queue.Queue[list[dg.EventLogEntry] | None] = queue.Queue(MOST_WAITING)
         self._failure: TransientFailure | None = None
         self._broken: BaseException | None = None
-        self._ending = False
         self._given_up = False
         self._thread = threading.Thread(target=self._work, name="events", daemon=True)
         self._thread.start()
@@ -91,12 +90,12 @@ class EventWriter:
                 self._write(batch)
         except BaseException as error:  # noqa: BLE001 - told to whoever logs next, or closes
             self._broken = error
-            while not self._given_up and not self._ending and self._waiting.get() is not None:
+            while not self._given_up and self._waiting.get() is not None:
                 pass  # nobody is to wait for a thread that has ended
 
     def _next_batch(self) -> list[dg.EventLogEntry] | None:
         """Wait for events, and a moment longer for those that follow them; None at the end."""
-        entries = None if self._ending else self._waiting.get()
+        entries = self._waiting.get()
         if entries is None:
             return None
         batch, until_s = list(entries), time.monotonic() + LATEST_S
@@ -106,7 +105,7 @@ class EventWriter:
             except queue.Empty:
                 break
             if more is None:
-                self._ending = True
+                self._waiting.put(None)  # for the next look; nothing comes after it, so there is room
                 break
             batch += more
         return batch

@@ -6,17 +6,12 @@ would look started for good, hold one of the few places for runs, and its record
 
 import os
 import socket
-import time
 from pathlib import Path
 
 import dagster as dg
 
 PROCESS_TAG = "asr_pipeline/process"
 MAX_RETRIES_TAG = "dagster/max_retries"
-PARTITION_TAG = "dagster/partition"  # what Dagster's tags of a run's only partition begins with
-RANGE_TAG = "dagster/asset_partition_range"  # and those of a range of them
-JOBS_OF_RECORDINGS = frozenset({"process_recordings", "translate_recordings", "caption_recordings"})
-NAMED_AFTER_S = 600.0  # of a machine that swaps
 UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -57,21 +52,6 @@ def process_is_gone(run: dg.DagsterRun) -> bool:
     host, _, rest = run.tags.get(PROCESS_TAG, "").partition("/")
     pid, _, started_at = rest.partition("/")
     return host == socket.gethostname() and pid.isdigit() and _started_at(int(pid)) != started_at
-
-
-def is_dead(record: dg.RunRecord) -> bool:
-    """Tell whether a run's process has ended, also where it ended before it could say which it was.
-
-    A run of recordings says so first of all, within seconds.
-    """
-    run = record.dagster_run
-    nameless = run.status is dg.DagsterRunStatus.STARTED and PROCESS_TAG not in run.tags and _is_of_recordings(run)
-    age_s = 0.0 if record.start_time is None else abs(time.time() - record.start_time)  # a clock may be set back
-    return process_is_gone(run) or (nameless and age_s > NAMED_AFTER_S)
-
-
-def _is_of_recordings(run: dg.DagsterRun) -> bool:
-    return run.job_name in JOBS_OF_RECORDINGS or any(tag.startswith((PARTITION_TAG, RANGE_TAG)) for tag in run.tags)
 
 
 def _started_at(pid: int) -> str:

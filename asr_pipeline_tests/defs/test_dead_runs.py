@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 
 from asr_pipeline.definitions import build_defs
-from asr_pipeline.defs import own_process
+from asr_pipeline.defs import backlog
 from asr_pipeline.defs.backlog import unfinished
 from asr_pipeline.defs.dead_runs import close_dead_runs
 from asr_pipeline.defs.instance import RANGE_END_TAG, RANGE_START_TAG, add_partitions, open_instance, run_in_process
@@ -96,7 +96,7 @@ def test_a_run_whose_process_died_before_it_was_named_is_closed_in_the_end(
         started_now = dg.DagsterEvent(dg.DagsterEventType.RUN_START.value, job_name=run.job_name)
         instance.run_storage.handle_run_event(run.run_id, started_now)
     assert unfinished(instance) == {"r1"}
-    monkeypatch.setattr(own_process, "NAMED_AFTER_S", -1.0)
+    monkeypatch.setattr(backlog, "NAMED_AFTER_S", -1.0)
     assert unfinished(instance) == frozenset()
     with open_pipeline(load_settings()) as pipeline:
         close_dead_runs(instance, pipeline.store)
