@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from asr_pipeline.domain.persian import with_one_spelling
 
@@ -74,8 +75,13 @@ def snippet(text: str, wanted: Sequence[Term]) -> Snippet:
 
 def _words(text: str) -> Iterator[tuple[tuple[int, int], tuple[str, ...]]]:
     for word in _WORD.finditer(text):
-        if parts := tuple(_FOLDED_PART.findall(_folded(word[0]))):
+        if parts := _parts(word[0]):
             yield word.span(), parts
+
+
+@lru_cache(maxsize=4096)  # speech says the same words again and again
+def _parts(word: str) -> tuple[str, ...]:
+    return tuple(_FOLDED_PART.findall(_folded(word)))
 
 
 def _folded(text: str) -> str:

@@ -16,8 +16,10 @@ class Stage(StrEnum):
     @property
     def order(self) -> int:
         """Place in the order of work, from 0."""
-        return list(Stage).index(self)
+        return _ORDER[self]
 
+
+_ORDER = {stage: place for place, stage in enumerate(Stage)}
 
 # Versions of the code that computes each stage: raised where the same input gives another result than before.
 CODE_VERSIONS = {

@@ -1,6 +1,7 @@
 """Sentences of many recordings -> translations: gathered, translated together, one result to one sentence."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -25,6 +26,7 @@ class SentenceBatcher:
         self._translate_batch = translate_batch
         self._batch_sentences = batch_sentences
         self._waiting: dict[str, dict[str, asyncio.Future[str]]] = {}
+        self._asked: Counter[str] = Counter()  # for, by language: what is said again and again waits no longer for it
         self._producers = 0
         self._batches: set[asyncio.Task[None]] = set()
 
@@ -44,7 +46,8 @@ class SentenceBatcher:
         waiting = self._waiting.setdefault(language, {})
         loop = asyncio.get_running_loop()
         futures = [waiting.setdefault(sentence, loop.create_future()) for sentence in sentences]
-        if len(waiting) >= self._batch_sentences or not self._producers:
+        self._asked[language] += len(sentences)
+        if self._asked[language] >= self._batch_sentences or not self._producers:
             self._flush(language)
         return list(await asyncio.gather(*futures))
 
@@ -54,6 +57,7 @@ class SentenceBatcher:
 
     def _flush(self, language: str) -> None:
         batch = self._waiting.pop(language, {})
+        self._asked[language] = 0
         if batch:
             task = asyncio.ensure_future(self._translate(batch, language))
             self._batches.add(task)  # the loop itself keeps only weak references
