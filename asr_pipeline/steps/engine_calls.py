@@ -19,13 +19,11 @@ from asr_pipeline.domain.errors import EngineCrashed, EngineFailed, EngineStuck
 from asr_pipeline.domain.observing import working_on
 from asr_pipeline.ports import Claim
 from asr_pipeline.steps.isolation import ChildDied, Isolation
-from asr_pipeline.steps.threads import DaemonThreads
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 CHILD_START_MAX_S = 120  # modules loaded from a cold disk
-WRITERS = 4  # threads that mostly wait for the disk; a sync each time, and those of several go to it together
 
 
 @dataclass(frozen=True)
@@ -42,16 +40,12 @@ class TimeLimits:
 
 @dataclass(frozen=True)
 class EngineCall:
-    """What a call is about. `name` is unique in the recording; `subject` is what people call the recording.
-
-    One that `writes` mostly waits for the disk, and takes no engine's thread.
-    """
+    """What a call is about. `name` is unique in the recording; `subject` is what people call the recording."""
 
     name: str
     subject: str
     audio_s: float
     claim: Claim
-    writes: bool = False
 
 
 class _Overdue(Exception):
@@ -65,7 +59,6 @@ class EngineCalls:
         self._executor = executor
         self._limits = limits
         self._attempts = attempts
-        self._writers = DaemonThreads(WRITERS, "writer")
         self._isolation = Isolation()
         self._one_at_a_time = asyncio.Lock()
 
@@ -78,10 +71,9 @@ class EngineCalls:
         if call.claim.is_suspect(call.name):
             logger.warning("%s: a process died in %s before: it is made in isolation", call.subject, call.name)
             return await self.run_alone(call, work, *arguments)
-        executor = self._writers if call.writes else self._executor
         limit_s = self._limits.of(call.audio_s)
         try:
-            return await self._in_thread(executor, limit_s, partial(_marked, call.claim, call.name, work, arguments))
+            return await self._in_thread(limit_s, partial(_marked, call.claim, call.name, work, arguments))
         except _Overdue:
             logger.warning("%s: %s took more than %.0f s; once more in isolation", call.subject, call.name, limit_s)
         except MemoryError:
@@ -95,7 +87,7 @@ class EngineCalls:
         limit_s = self._limits.of(audio_s)
         try:
             with working_on("engine call", call=subject):
-                return await self._in_thread(self._executor, limit_s, partial(_timed, work, arguments))
+                return await self._in_thread(limit_s, partial(_timed, work, arguments))
         except _Overdue:
             raise _stuck(subject, limit_s) from None
         except MemoryError as error:
@@ -153,19 +145,16 @@ class EngineCalls:
         )
 
     def close(self) -> None:
-        """End the child process and the threads that write."""
+        """End the child process."""
         self._isolation.close()
-        self._writers.shutdown()
 
     async def in_thread(self, work: Callable[..., T], *arguments: object) -> T:
         """Make a call that is no engine's: it has no time limit."""
-        return await asyncio.wrap_future(self._writers.submit(work, *arguments))
+        return await asyncio.wrap_future(self._executor.submit(work, *arguments))
 
-    async def _in_thread(
-        self, executor: Executor, limit_s: float, timed: Callable[[], tuple[T, float]]
-    ) -> tuple[T, float]:
+    async def _in_thread(self, limit_s: float, timed: Callable[[], tuple[T, float]]) -> tuple[T, float]:
         try:
-            future = executor.submit(timed)
+            future = self._executor.submit(timed)
             began_s: float | None = None
 
             def began() -> float | None:  # it may have waited for a thread first

@@ -260,8 +260,7 @@ class Stages:
     async def _engine(self, work: Work, audio_s: float, do: Callable[..., T], *arguments: object) -> T:
         """Have an engine work, and add its seconds to the stage's."""
         stage, results = work.stage, work.results
-        writes = stage is Stage.SUBTITLES
-        call = EngineCall(stage.value, results.recording.name, audio_s, work.claim, writes)
+        call = EngineCall(stage.value, results.recording.name, audio_s, work.claim)
         result, seconds = await self._engines.run(call, do, *arguments)
         results.seconds[stage] += seconds
         return result
