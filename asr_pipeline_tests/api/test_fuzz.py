@@ -7,6 +7,7 @@ import socket
 import struct
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 
@@ -309,9 +310,12 @@ GROWTH_MAX_BYTES = 150 << 20
 
 def peak_bytes() -> int:
     """Give the most memory that this process, which serves, and its engines' processes have had."""
-    ids = [os.getpid(), *(child.pid for child in psutil.Process().children(recursive=True))]
-    found = (re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{one}/status").read_text()) for one in ids)
-    return sum(int(one[1]) << 10 for one in found if one)
+    total = 0
+    for one in (os.getpid(), *(child.pid for child in psutil.Process().children(recursive=True))):
+        with suppress(FileNotFoundError, ProcessLookupError):  # a child that has ended since
+            found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{one}/status").read_text())
+            total += int(found[1]) << 10 if found else 0
+    return total
 
 
 @pytest.mark.parametrize("which", BOMBS)

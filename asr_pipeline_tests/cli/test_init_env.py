@@ -19,7 +19,10 @@ def init_env(*arguments: str | Path) -> tuple[int, str, BaseException | None]:
     return result.exit_code, result.stdout, result.exception
 
 
-def test_it_writes_an_environment_file_and_secrets_that_the_settings_take(tmp_path: Path) -> None:
+def test_it_writes_an_environment_file_and_secrets_that_the_settings_take(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ASR_PIPELINE_DATABASE_URL", raising=False)
     code, printed, _ = init_env(tmp_path / "deploy" / ".env", "--host", "asr.example.org", "--json")
 
     written = json.loads(printed)

@@ -11,10 +11,12 @@ SLOW = {"dagster", "alembic", "sqlalchemy", "pandas", "pyarrow", "numpy", "vosk"
 
 
 def imported(code: str, data_dir: Path) -> set[str]:
-    """Give what of the slow ones a process has imported after some code."""
+    """Give what of the slow ones a process has imported after some code, with the embedded database."""
+    environment = os.environ | {"ASR_PIPELINE_DATA_DIR": str(data_dir)}
+    environment.pop("ASR_PIPELINE_DATABASE_URL", None)
     told = subprocess.run(
         [sys.executable, "-c", f"import sys\n{code}\nprint(*sys.modules, file=sys.stderr)"],
-        env=os.environ | {"ASR_PIPELINE_DATA_DIR": str(data_dir)},
+        env=environment,
         capture_output=True,
         text=True,
         timeout=120,

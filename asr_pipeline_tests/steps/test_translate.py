@@ -46,6 +46,20 @@ def test_every_sentence_gets_its_own_result(recordings: list[list[str]], batch_s
     assert results == [[f"fa:{s.upper()}" for s in sentences] for sentences in recordings]
 
 
+def test_what_is_said_again_and_again_waits_for_no_full_batch_of_other_sentences() -> None:
+    batches = Batches()
+
+    async def run() -> list[list[str]]:
+        batcher = SentenceBatcher(batches, batch_sentences=4)
+        with batcher.producer():
+            return await asyncio.wait_for(
+                asyncio.gather(*(batcher.translate(["yes", "no"], "fa") for _ in range(2))), timeout=10
+            )
+
+    assert asyncio.run(run()) == [["fa:YES", "fa:NO"]] * 2
+    assert batches.seen == [["yes", "no"]]
+
+
 def test_nothing_waits_for_ever_once_nobody_can_add() -> None:
     batches = Batches()
 
