@@ -187,7 +187,7 @@ def main() -> None:
     arguments.add_argument("--workers", type=int, nargs="*", default=[100, 300, 1000])
     asked = arguments.parse_args()
     # The scheduler reads the tasks that it passes on: it must find `nap`.
-    os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(Path(__file__).parent), os.environ.get("PYTHONPATH"))))
     set_defaults(wait_s=LONGEST_START_S, task_s=1)
     one_s, two_s = speed_up(asked.recordings, asked.seconds)
     span_s, a_second = cost(asked.spans)

@@ -79,7 +79,7 @@ class CanonicalWriter:
         try:
             found = soundfile.info(self._partial).frames
         except soundfile.LibsndfileError as error:
-            raise self._no_room("a file of which not even the beginning was written") from error
+            raise self._no_room(f"a file that can't be read back ({error})") from error
         if found != self.samples:
             raise self._no_room(f"{found:,} of {self.samples:,} samples written")
         try:

@@ -26,7 +26,7 @@ class SentenceBatcher:
         self._translate_batch = translate_batch
         self._batch_sentences = batch_sentences
         self._waiting: dict[str, dict[str, asyncio.Future[str]]] = {}
-        self._asked: Counter[str] = Counter()  # for, by language: what is said again and again waits no longer for it
+        self._asked: Counter[str] = Counter()  # sentences by language, repeated ones too: they wait no longer for it
         self._producers = 0
         self._batches: set[asyncio.Task[None]] = set()
 
@@ -57,7 +57,7 @@ class SentenceBatcher:
 
     def _flush(self, language: str) -> None:
         batch = self._waiting.pop(language, {})
-        self._asked[language] = 0
+        del self._asked[language]
         if batch:
             task = asyncio.ensure_future(self._translate(batch, language))
             self._batches.add(task)  # the loop itself keeps only weak references
