@@ -32,6 +32,11 @@ def test_as_many_tokens_as_words_are_the_words() -> None:
     assert join_tokens("i read a", [("i", 0, 1), ("red", 1, 2), ("_a", 2, 3)]) == ((0, 1), (1, 2), (2, 3))
 
 
+def test_a_word_said_letter_by_letter_is_one_word() -> None:
+    spelled = [("the", 0.0, 0.1), ("r", 0.1, 0.2), ("_a", 0.2, 0.3), ("z", 0.3, 0.4), ("r", 0.4, 0.5)]
+    assert join_tokens("the razr", spelled) == ((0.0, 0.1), (0.1, 0.5))
+
+
 @pytest.mark.parametrize("tokens", [[("something", 0.0, 1.0)], [("go", 0, 1), ("to", 1, 2), ("it", 2, 3)]])
 def test_other_tokens_are_not_the_words(tokens: list[tuple[str, float, float]]) -> None:
     assert len(join_tokens("go home", tokens)) != 2

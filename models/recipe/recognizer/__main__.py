@@ -8,7 +8,7 @@ import json
 import shutil
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -142,6 +142,7 @@ def main() -> None:
     parser.add_argument("step", choices=[*STEPS, "all"])
     parser.add_argument("--work", type=Path, required=True, help="folder of speech, features, checkpoint and model")
     parser.add_argument("--digits", type=Path, help="folder of the Free Spoken Digit Dataset as FLAC (see README)")
+    parser.add_argument("--steps", type=int, help="of training, a process (default: as in size.py); fewer end sooner")
     parser.add_argument("--dry-run", action="store_true", help="a tiny model, to try each step in a few minutes")
     parser.add_argument("--model", type=Path, help="score this model instead of the one in --work")
     parser.add_argument("--package", type=Path, help="Argos package, to score the way to Persian as well")
@@ -150,7 +151,8 @@ def main() -> None:
     if missing:
         sys.exit(f"not found: {', '.join(missing)}. On Debian: apt install {DEBIAN_PACKAGES}")
     digits = arguments.digits if arguments.digits and arguments.digits.is_dir() else None
-    recipe = Recipe(arguments.work, digits, DRY_RUN if arguments.dry_run else FULL)
+    size = DRY_RUN if arguments.dry_run else FULL
+    recipe = Recipe(arguments.work, digits, replace(size, steps=arguments.steps or size.steps))
     for step in STEPS if arguments.step == "all" else (arguments.step,):
         if step == "scores":
             recipe.scores(arguments.model, arguments.package)

@@ -103,4 +103,4 @@ def join_tokens(text: str, tokens: Sequence[tuple[str, float, float]]) -> tuple[
 
 
 def _spelling(tokens: Sequence[tuple[str, float, float]]) -> str:
-    return "".join(name.replace("'", "").lower() for name, _, _ in tokens)
+    return "".join(name.replace("'", "").removeprefix("_").lower() for name, _, _ in tokens)
