@@ -10,7 +10,7 @@ import dagster as dg
 from asr_pipeline.defs.backlog import covered, unfinished_runs
 from asr_pipeline.defs.notes import NOTES_PER_RUN, STEP, release_dead, run_config, translate_notes_job
 from asr_pipeline.defs.partitions import notes
-from asr_pipeline.defs.pauses import ASKED_BY_TAG, pause_after_vain_runs
+from asr_pipeline.defs.sensor_pauses import ASKED_BY_TAG, pause_after_vain_runs
 from asr_pipeline.domain.errors import TransientFailure
 from asr_pipeline.settings import load_settings
 from asr_pipeline.storage.text import storable

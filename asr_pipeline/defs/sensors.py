@@ -11,7 +11,7 @@ from asr_pipeline.defs.backlog import covered, run_request, waiting_rows
 from asr_pipeline.defs.dead_runs import close_dead_runs
 from asr_pipeline.defs.jobs import process_recordings
 from asr_pipeline.defs.own_process import UNFINISHED
-from asr_pipeline.defs.pauses import ASKED_BY_TAG, pause_after_vain_runs
+from asr_pipeline.defs.sensor_pauses import ASKED_BY_TAG, pause_after_vain_runs
 from asr_pipeline.domain.errors import TransientFailure
 from asr_pipeline.domain.inbox import (
     STILL_OPEN_WAIT_S,

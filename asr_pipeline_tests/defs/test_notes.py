@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 
 from asr_pipeline.definitions import build_defs
-from asr_pipeline.defs import note_sensor, notes, pauses
+from asr_pipeline.defs import note_sensor, notes, sensor_pauses
 from asr_pipeline.defs.instance import open_instance
 from asr_pipeline.defs.note_sensor import pending_notes
 from asr_pipeline.defs.notes import forget, run_config, run_notes_in_process
@@ -218,7 +218,7 @@ def test_after_runs_in_vain_the_sensor_pauses(house: House, monkeypatch: pytest.
         patched.setenv("ASR_PIPELINE_VOSK_MODEL", "no-such-model")
         assert house.launch(request).status is dg.DagsterRunStatus.FAILURE
     assert "1 notes wait: run" in str(house.tick())
-    monkeypatch.setattr(pauses, "FIRST_PAUSE_S", 0.0)
+    monkeypatch.setattr(sensor_pauses, "FIRST_PAUSE_S", 0.0)
     again = house.tick()
     assert isinstance(again, dg.RunRequest)
     assert again.run_key != request.run_key  # type: ignore[union-attr]

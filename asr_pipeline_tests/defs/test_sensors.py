@@ -11,7 +11,7 @@ import dagster as dg
 import pytest
 
 from asr_pipeline.definitions import build_defs
-from asr_pipeline.defs import pauses, sensors
+from asr_pipeline.defs import sensor_pauses, sensors
 from asr_pipeline.defs.backlog import unfinished, waiting
 from asr_pipeline.defs.instance import RANGE_END_TAG, RANGE_START_TAG, open_instance
 from asr_pipeline.defs.quarantine import quarantine, quarantine_is_empty
@@ -144,7 +144,7 @@ def test_after_runs_in_vain_the_pause_grows_and_ends(
             assert house.launch(request).status is dg.DagsterRunStatus.FAILURE
         assert f"({number} in a row)" in skipped(house.tick())
         with monkeypatch.context() as patched:
-            patched.setattr(pauses, "FIRST_PAUSE_S", 0.0)
+            patched.setattr(sensor_pauses, "FIRST_PAUSE_S", 0.0)
             (request,) = house.tick().run_requests or []
         keys.append(request.run_key)
     assert len(set(keys)) == 3  # each is launched: a key that was used is not
