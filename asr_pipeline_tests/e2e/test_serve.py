@@ -10,7 +10,7 @@ import pytest
 
 from asr_pipeline.defs.daemon import daemon_is_alive
 from asr_pipeline.defs.instance import open_instance
-from asr_pipeline.defs.pauses import ASKED_BY_TAG
+from asr_pipeline.defs.sensor_pauses import ASKED_BY_TAG
 from asr_pipeline.domain.unfinished import PARTIAL_PREFIX
 from asr_pipeline.settings import load_settings
 from asr_pipeline.storage.layout import Layout
