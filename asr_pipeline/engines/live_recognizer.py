@@ -1,6 +1,5 @@
 """Vosk over sound that comes bit by bit: what is heard so far, and the words of each utterance as it ends."""
 
-import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +7,15 @@ from typing import Any
 
 from asr_pipeline.domain.audio import SAMPLE_RATE_HZ
 from asr_pipeline.domain.live import Heard
-from asr_pipeline.engines.recognizer import DEFAULT_CHUNK_BYTES, accept, heard, load_model, recognizer_over, words_of
+from asr_pipeline.engines.recognizer import (
+    DEFAULT_CHUNK_BYTES,
+    accept,
+    heard,
+    heard_so_far,
+    load_model,
+    recognizer_over,
+    words_of,
+)
 
 
 class VoskLive:
@@ -24,7 +31,7 @@ class VoskLive:
         for start in range(0, len(pcm), DEFAULT_CHUNK_BYTES):  # in one piece, a long part would end no utterance
             if accept(self._recognizer, pcm[start : start + DEFAULT_CHUNK_BYTES]):
                 ended += self._ended(self._recognizer.Result())
-        return [*ended, Heard(partial=json.loads(self._recognizer.PartialResult()).get("partial", ""))]
+        return [*ended, Heard(partial=heard_so_far(self._recognizer.PartialResult()))]
 
     def finish(self) -> list[Heard]:
         """Give the last utterance, if there is one: nothing more comes."""

@@ -3,10 +3,11 @@
 import hashlib
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version as installed_version
+from itertools import groupby
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -20,6 +21,7 @@ from asr_pipeline.ports import EngineVersion
 
 # A quarter of a second: small enough for the recognizer to end utterances at pauses, large enough to cost nothing.
 DEFAULT_CHUNK_BYTES = SAMPLE_RATE_HZ * SAMPLE_WIDTH_BYTES // 4
+NOT_UNDERSTOOD = "…"  # what readers and translators are shown of speech that is no word of the model's
 _load_lock = threading.Lock()
 
 # Of a model's files, for its fingerprint.
@@ -133,11 +135,27 @@ def accept(recognizer: Any, pcm: bytes) -> bool:  # noqa: ANN401
 
 
 def heard(result: str, phrases: tuple[str, ...]) -> dict[str, Any]:
-    """Read a result; what is in none of the phrases is left out."""
+    """Read a result. Words that the model does not know become one `NOT_UNDERSTOOD` between those that it knows.
+
+    They are left out with phrases, which are all that is asked for, and where there is nothing else: noise, mostly.
+    """
     found: dict[str, Any] = json.loads(result)
-    if phrases:
-        found["result"] = [word for word in found.get("result", ()) if word["word"] != UNKNOWN_WORD]
-    return found
+    words = found.get("result", [])
+    known = [word for word in words if word["word"] != UNKNOWN_WORD]
+    if known and not phrases:
+        runs = [list(run) for _, run in groupby(words, key=lambda word: word["word"] == UNKNOWN_WORD)]
+        known = [word for run in runs for word in (run if run[0]["word"] != UNKNOWN_WORD else [_not_understood(run)])]
+    return found | {"result": known}
+
+
+def heard_so_far(result: str) -> str:
+    """Read the text of a partial result, without words that the model does not know."""
+    text: str = json.loads(result).get("partial", "")
+    return " ".join(word for word in text.split() if word != UNKNOWN_WORD)
+
+
+def _not_understood(run: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return {"word": NOT_UNDERSTOOD, "start": run[0]["start"], "end": run[-1]["end"], "conf": 0.0}
 
 
 def _recognise(model: Any, pcm: bytes, chunk_bytes: int, phrases: tuple[str, ...]) -> Iterator[dict[str, Any]]:  # noqa: ANN401
