@@ -87,6 +87,9 @@ def test_libvosk_loads_the_model_and_the_table_is_measured(work: Path, clips: Pa
     table = json.loads((work / "scores.json").read_text(encoding="utf-8"))
     assert {row["name"] for row in table["rows"]} >= {"WER, unseen synthetic voices"}
     assert table["load_s"] > 0
+    card = (work / "vosk-model-starter-en.md").read_text(encoding="utf-8")
+    assert "CC BY-SA 4.0" in card
+    assert all(f"| {row['name']} | {row['value']:.2f}" in card for row in table["rows"])
 
 
 def test_the_networks_of_torch_and_kaldi_agree(work: Path) -> None:

@@ -103,6 +103,7 @@ class Recipe:
 
     def scores(self, model_dir: Path | None = None, package: Path | None = None) -> None:
         """Measure a model with libvosk; with an Argos package also the way to Persian."""
+        from models.recipe.recognizer.scores import card
         from models.recipe.recognizer.scores.table import measure
 
         translate = None
@@ -120,6 +121,7 @@ class Recipe:
             f"{table.unknown_shown:.0%} of the wrong words in sentences with unknown words shown as [unk]"
         )
         (self.work / "scores.json").write_text(json.dumps(asdict(table), indent=1), encoding="utf-8")
+        card.write(self.work / f"{MODEL_NAME}.md", table)
 
 
 def progress(name: str) -> Report:

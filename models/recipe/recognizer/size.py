@@ -31,7 +31,7 @@ FULL = RecipeSize(
     held_out_sentences=160,
     held_out_digit_strings=60,
     copies=3,
-    steps=5_000,
+    steps=6_000,
     network=NetworkSize(),
 )
 DRY_RUN = RecipeSize(
