@@ -24,6 +24,7 @@ pytestmark = [
 SIZE = replace(
     DRY_RUN,
     sentences=400,
+    language_sentences=200,
     phrase_utterances=40,
     digit_strings=8,
     unknown_word_utterances=4,

@@ -17,7 +17,7 @@ from models.recipe.recognizer import plan
 from models.recipe.recognizer.acoustics.pronunciations import cmu_dictionary, pronunciations
 from models.recipe.recognizer.corpus.workers import Report
 from models.recipe.recognizer.model import MODEL_NAME
-from models.recipe.recognizer.sentences import Sentence, load_sentences
+from models.recipe.recognizer.sentences import READ_SEED, SPOKEN_SEED, Sentence, load_sentences
 from models.recipe.recognizer.size import DRY_RUN, FULL, RecipeSize
 from models.recipe.recognizer.voices.human_digits import DIGIT_WORDS
 
@@ -39,7 +39,7 @@ class Recipe:
     @cached_property
     def sentences(self) -> list[Sentence]:
         """The phrasebook's sentences."""
-        return load_sentences(self.work / "sentences.tsv", self.size.sentences)
+        return load_sentences(self.work / "sentences.tsv", self.size.sentences, SPOKEN_SEED)
 
     @cached_property
     def lexicon(self) -> dict[str, tuple[str, ...]]:
@@ -96,9 +96,10 @@ class Recipe:
         from models.recipe.recognizer.model import build_model
 
         held_out = set(self.selection.held_out)
-        spoken = (s.english for s in self.sentences if not s.held_out and s.english not in held_out)
+        more = load_sentences(self.work / "language.tsv", self.size.language_sentences, READ_SEED)
+        read = {s.english for s in (*self.sentences, *more) if not s.held_out} - held_out
         network = load_network(self.work / "network.pt").export()
-        print(build_model(self.model_dir, self.work / "graph", network, self.lexicon, spoken))
+        print(build_model(self.model_dir, self.work / "graph", network, self.lexicon, sorted(read)))
         print(f"{sum(path.stat().st_size for path in self.model_dir.rglob('*') if path.is_file()):,} bytes")
 
     def scores(self, model_dir: Path | None = None, package: Path | None = None) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from models.recipe import phrasebook
 
-SEED = 5
-"""Not the translator's: the two models see different sentences of one phrasebook."""
+SPOKEN_SEED, READ_SEED = 5, 17
+"""Of the sentences to be spoken, and of more that the language model alone reads; not the translator's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,13 +18,13 @@ class Sentence:
     held_out: bool
 
 
-def load_sentences(path: Path, count: int) -> list[Sentence]:
+def load_sentences(path: Path, count: int, seed: int) -> list[Sentence]:
     """Read the file, or write it first."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         lines = (
             f"{int(phrasebook.held_out(pair))}\t{pair.recognizer_en}\t{pair.fa}\n"
-            for pair in phrasebook.sentences(SEED, count)
+            for pair in phrasebook.sentences(seed, count)
         )
         part = path.with_suffix(".part")
         part.write_text("".join(lines), encoding="utf-8")

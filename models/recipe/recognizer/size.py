@@ -7,9 +7,13 @@ from models.recipe.recognizer.acoustics.network_size import NetworkSize
 
 @dataclass(frozen=True, slots=True)
 class RecipeSize:
-    """Counts of sentences and of utterances by kind, augmented copies of each, and steps of training a process."""
+    """Counts of sentences and of utterances by kind, augmented copies of each, and steps of training a process.
+
+    `language_sentences` are more of them, for the language model alone.
+    """
 
     sentences: int
+    language_sentences: int
     phrase_utterances: int
     digit_strings: int
     unknown_word_utterances: int
@@ -24,6 +28,7 @@ class RecipeSize:
 
 FULL = RecipeSize(
     sentences=200_000,
+    language_sentences=600_000,
     phrase_utterances=16_000,
     digit_strings=1_600,
     unknown_word_utterances=1_600,
@@ -31,11 +36,12 @@ FULL = RecipeSize(
     held_out_sentences=160,
     held_out_digit_strings=60,
     copies=3,
-    steps=6_000,
+    steps=8_000,
     network=NetworkSize(),
 )
 DRY_RUN = RecipeSize(
     sentences=2_000,
+    language_sentences=3_000,
     phrase_utterances=160,
     digit_strings=24,
     unknown_word_utterances=12,

@@ -14,7 +14,7 @@ from models.recipe.recognizer.acoustics.pronunciations import UNKNOWN_WORD
 SENTENCE_START = "<s>"
 SENTENCE_END = "</s>"
 ORDER = 3
-LEAST_COUNTS = (1, 1, 3)
+LEAST_COUNTS = (1, 2, 4)
 """n-grams rarer than this are dropped, by their length: the graph stays small."""
 
 _UNIFORM_SHARE = 0.02  # of each word's unigram probability: rare words stay reachable
