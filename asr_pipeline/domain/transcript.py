@@ -1,9 +1,12 @@
 """Words, utterances and transcripts."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 SENTENCE_ENDS = ".?!…"
+NOT_UNDERSTOOD = "…"  # stands as a word for speech that is no word of the recognizer's
+_GAP = re.compile(rf"(?<!\S){NOT_UNDERSTOOD}(?![^\s{SENTENCE_ENDS},])\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,3 +90,9 @@ def as_sentence(text: str) -> str:
         return ""
     text = text[0].upper() + text[1:]
     return text if text[-1] in SENTENCE_ENDS else f"{text}."
+
+
+def without_gaps(sentence: str) -> str:
+    """Leave out each `NOT_UNDERSTOOD` that stands by itself, for translators; a sentence of nothing else stays."""
+    known = _GAP.sub("", sentence).strip()
+    return as_sentence(known) if known not in {sentence.strip(), "", *SENTENCE_ENDS} else sentence.strip()

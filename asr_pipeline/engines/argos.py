@@ -19,6 +19,7 @@ from typing import Any
 
 from asr_pipeline.domain.errors import EngineFailed, ModelMissing
 from asr_pipeline.domain.glossary import Glossary
+from asr_pipeline.domain.transcript import without_gaps
 from asr_pipeline.engines.argos_package import TranslationPackage, open_package
 from asr_pipeline.engines.long_sentences import MAX_OUTPUT_TOKENS, divide
 from asr_pipeline.engines.opus import is_opus
@@ -82,7 +83,7 @@ class ArgosTranslator:
         Terms of `glossary` are put where it is clear which words stand for them, and only by a package that leads
         straight from `source` to `target`: through another language it can't be told.
         """
-        results = {sentence: sentence.strip() for sentence in sentences}
+        results = {sentence: without_gaps(sentence) for sentence in sentences}
         route = self._route(source, target)
         for package in route:
             distinct = list(dict.fromkeys(text for text in results.values() if text))

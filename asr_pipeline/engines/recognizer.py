@@ -14,14 +14,13 @@ from typing import Any, BinaryIO
 from asr_pipeline.domain.audio import SAMPLE_RATE_HZ, SAMPLE_WIDTH_BYTES
 from asr_pipeline.domain.errors import EngineFailed, ModelMissing
 from asr_pipeline.domain.segment import Span
-from asr_pipeline.domain.transcript import Utterance, Word
+from asr_pipeline.domain.transcript import NOT_UNDERSTOOD, Utterance, Word
 from asr_pipeline.engines.audio import CanonicalAudio
 from asr_pipeline.engines.phrase_list import UNKNOWN_WORD
 from asr_pipeline.ports import EngineVersion
 
 # A quarter of a second: small enough for the recognizer to end utterances at pauses, large enough to cost nothing.
 DEFAULT_CHUNK_BYTES = SAMPLE_RATE_HZ * SAMPLE_WIDTH_BYTES // 4
-NOT_UNDERSTOOD = "…"  # what readers and translators are shown of speech that is no word of the model's
 _load_lock = threading.Lock()
 
 # Of a model's files, for its fingerprint.

@@ -1,9 +1,10 @@
 """Order and sentences of utterances."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asr_pipeline.domain.transcript import Utterance, Word, as_sentence, in_time_order
+from asr_pipeline.domain.transcript import Utterance, Word, as_sentence, in_time_order, without_gaps
 
 words = st.builds(
     Word,
@@ -43,3 +44,20 @@ def test_a_sentence_has_a_capital_and_a_full_stop() -> None:
     assert as_sentence("has she done the shopping yet") == "Has she done the shopping yet."
     assert as_sentence("Is it?") == "Is it?"
     assert as_sentence("  ") == ""
+
+
+@pytest.mark.parametrize(
+    ("sentence", "given_to_translators"),
+    [
+        ("Please call … tomorrow.", "Please call tomorrow."),
+        ("… the meeting is … on monday ….", "The meeting is on monday."),
+        ("Call me ….", "Call me."),
+        ("Wait… what?", "Wait… what?"),
+        (" call me ", "call me"),
+        ("….", "…."),
+        ("…", "…"),
+        ("", ""),
+    ],
+)
+def test_translators_are_not_given_what_was_not_understood(sentence: str, given_to_translators: str) -> None:
+    assert without_gaps(sentence) == given_to_translators

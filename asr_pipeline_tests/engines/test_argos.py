@@ -320,7 +320,7 @@ def test_a_version_changes_with_the_model_and_with_the_beam(package: Path, copy:
 
     assert version.engine.startswith("argos (ctranslate2 4")
     assert version.model == "translate-en_fa-starter"
-    assert re.fullmatch(r"1\.0 [0-9a-f]{10} beam 1", version.version)
+    assert re.fullmatch(r"2\.0 [0-9a-f]{10} beam 1", version.version)
     assert ArgosTranslator((copy,)).version("en", "fa") == version
     assert ArgosTranslator((package,), beam_size=2).version("en", "fa") != version
     argos._fingerprint.cache_clear()

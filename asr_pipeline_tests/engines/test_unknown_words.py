@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from asr_pipeline.engines.recognizer import NOT_UNDERSTOOD, heard, heard_so_far, words_of
+from asr_pipeline.domain.transcript import NOT_UNDERSTOOD
+from asr_pipeline.engines.recognizer import heard, heard_so_far, words_of
 
 
 def result(text: str) -> str:
