@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 SENTENCE_ENDS = ".?!…"
 NOT_UNDERSTOOD = "…"  # stands as a word for speech that is no word of the recognizer's
-_GAP = re.compile(rf"(?<!\S){NOT_UNDERSTOOD}(?![^\s{SENTENCE_ENDS},])\s*")
+_GAP = re.compile(rf"\s*(?<!\S){NOT_UNDERSTOOD}(?![^\s{SENTENCE_ENDS},])")
 
 
 @dataclass(frozen=True, slots=True)
