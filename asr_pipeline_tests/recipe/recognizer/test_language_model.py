@@ -8,7 +8,7 @@ from models.recipe.recognizer.decoding import language_model
 from models.recipe.recognizer.decoding.graph import grammar_acceptor
 from models.recipe.recognizer.decoding.language_model import SENTENCE_END, SENTENCE_START
 
-SENTENCES = ["the cat sat", "the cat ran", "the cat ran home", "a dog ran home", "the cat ran", "the dog sat"]
+SENTENCES = ["the cat sat", "the cat ran", "the cat ran home", "a dog ran home", "the cat ran", "the dog sat"] * 2
 VOCABULARY = {word for sentence in SENTENCES for word in sentence.split()} | {"never"}
 
 
