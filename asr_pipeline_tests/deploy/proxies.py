@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from asr_pipeline_tests.deploy.compose import DEPLOY
-from asr_pipeline_tests.deploy.ports import answers, free_ports
+from asr_pipeline_tests.deploy.ports import answers
+from asr_pipeline_tests.ports import free_ports
 
 NGINX = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
 START_MAX_S = 30
@@ -35,7 +36,8 @@ def proxy(folder: Path, secrets: Path, upstreams: Mapping[str, str]) -> Iterator
     file = folder / "nginx.conf"
     text = file.read_text()
     replaced = {"listen 8443 ": f"listen 127.0.0.1:{port} ", "127.0.0.1:8081": f"127.0.0.1:{health_port}"}
-    replaced |= {"/run/secrets/": f"{secrets}/", " /tmp/": f" {folder}/", "/dev/stdout": f"{folder}/access.log"}
+    replaced |= {" /tmp/": f" {folder}/"}  # before paths that may lie there themselves
+    replaced |= {"/run/secrets/": f"{secrets}/", "/dev/stdout": f"{folder}/access.log"}
     for name, address in upstreams.items():
         ours = "8000" if name == "gateway" else "3000"
         replaced[f"http://{name}:{ours}"] = f"http://{address}"

@@ -1,7 +1,6 @@
 """Real Prometheus for tests, from Debian's package: started on a free port, asked over HTTP, always stopped."""
 
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 
 from asr_pipeline_tests.conftest import REPOSITORY
+from asr_pipeline_tests.ports import free_port
 
 LONGEST_WAIT_S = 120
 MONITORING = REPOSITORY / "deploy" / "monitoring"
@@ -68,9 +68,7 @@ def running(folder: Path, target: str, alerts: list[Rule]) -> Iterator[Prometheu
     config["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
     config["scrape_configs"][0]["static_configs"][0]["targets"] = [target]
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     options = {"config.file": "prometheus.yml", "storage.tsdb.path": "data", "web.listen-address": address}
     with (
         (folder / "log").open("wb") as log,
