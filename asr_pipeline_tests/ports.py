@@ -1,4 +1,4 @@
-"""Ports for what tests start."""
+"""Ports for what tests start, and whether somebody answers there."""
 
 import random
 import socket
@@ -27,3 +27,10 @@ def _is_free(host: str, port: int) -> bool:
         except OSError:
             return False
     return True
+
+
+def answers(port: int) -> bool:
+    """Tell whether somebody listens on a port of this machine."""
+    with socket.socket() as probe:
+        probe.settimeout(2)
+        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -140,10 +140,10 @@ def heard(result: str, phrases: tuple[str, ...]) -> dict[str, Any]:
     """
     found: dict[str, Any] = json.loads(result)
     words = found.get("result", [])
-    known = [word for word in words if word["word"] != UNKNOWN_WORD]
+    known = [word for word in words if not _is_unknown(word)]
     if known and not phrases:
-        runs = [list(run) for _, run in groupby(words, key=lambda word: word["word"] == UNKNOWN_WORD)]
-        known = [word for run in runs for word in (run if run[0]["word"] != UNKNOWN_WORD else [_not_understood(run)])]
+        runs = groupby(words, key=_is_unknown)
+        known = [word for unknown, run in runs for word in ([_not_understood(list(run))] if unknown else run)]
     return found | {"result": known}
 
 
@@ -151,6 +151,10 @@ def heard_so_far(result: str) -> str:
     """Read the text of a partial result, without words that the model does not know."""
     text: str = json.loads(result).get("partial", "")
     return " ".join(word for word in text.split() if word != UNKNOWN_WORD)
+
+
+def _is_unknown(word: Mapping[str, Any]) -> bool:
+    return bool(word["word"] == UNKNOWN_WORD)
 
 
 def _not_understood(run: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

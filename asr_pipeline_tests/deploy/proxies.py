@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from asr_pipeline_tests.deploy.compose import DEPLOY
-from asr_pipeline_tests.deploy.ports import answers
-from asr_pipeline_tests.ports import free_ports
+from asr_pipeline_tests.ports import answers, free_ports
 
 NGINX = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
 START_MAX_S = 30
